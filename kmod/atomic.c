@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Atomic cells: operations by compare-and-swap of the cell's own width, for a
+ * mapped cell is changed by user space at the same time.  object->lock only holds
+ * the cells in place (the first attach moves them into pages).
+ *
+ * All are fully ordered, which satisfies every order that is allowed; those that
+ * Rust and C11 forbid are refused before (op.c).
+ */
+#include "core.h"
+
+static bool swap_if(u32 type, void *p, u64 old, u64 new)
+{
+	switch (shs_type_size(type)) {
+	case 1:
+		return cmpxchg((u8 *)p, (u8)old, (u8)new) == (u8)old;
+	case 2:
+		return cmpxchg((u16 *)p, (u16)old, (u16)new) == (u16)old;
+	case 4:
+		return cmpxchg((u32 *)p, (u32)old, (u32)new) == (u32)old;
+	}
+	return cmpxchg64((u64 *)p, old, new) == old;
+}
+
+static bool is_signed(u32 type)
+{
+	return type == SHS_TYPE_I8 || type == SHS_TYPE_I16 || type == SHS_TYPE_I32 ||
+	       type == SHS_TYPE_I64;
+}
+
+static bool less(u32 type, u64 a, u64 b)
+{
+	return is_signed(type) ? (s64)a < (s64)b : a < b;
+}
+
+/* The value after op on old. */
+static u64 apply(const struct shs_ioc_op *op, u32 type, u64 old)
+{
+	u64 arg = op->arg;
+
+	switch ((enum shs_opcode)op->op) {
+	case SHS_OP_STORE:
+	case SHS_OP_SWAP:
+	case SHS_OP_CMPXCHG:
+		break;
+	case SHS_OP_FETCH_ADD:
+		arg = old + arg;
+		break;
+	case SHS_OP_FETCH_SUB:
+		arg = old - arg;
+		break;
+	case SHS_OP_FETCH_AND:
+		arg = old & arg;
+		break;
+	case SHS_OP_FETCH_NAND:
+		arg = ~(old & arg);
+		break;
+	case SHS_OP_FETCH_OR:
+		arg = old | arg;
+		break;
+	case SHS_OP_FETCH_XOR:
+		arg = old ^ arg;
+		break;
+	case SHS_OP_FETCH_MAX:
+		arg = less(type, old, arg) ? arg : old;
+		break;
+	case SHS_OP_FETCH_MIN:
+		arg = less(type, arg, old) ? arg : old;
+		break;
+	case SHS_OP_FETCH_NOT:
+		arg = ~old;
+		break;
+	default:
+		arg = old;
+	}
+	return shs_number_wrap(type, arg);
+}
+
+/* Bit patterns that are no bool come only from a hostile writer; they read as bit 0. */
+static u64 raw_load(u32 type, const void *p)
+{
+	return type == SHS_TYPE_BOOL ? READ_ONCE(*(const u8 *)p) : shs_number_load(type, p);
+}
+
+/*
+ * 0, -EREMCHG for a failed CMPXCHG, or -EAGAIN after SHS_CAS_TRIES lost races; the
+ * caller drops the lock and tries again.
+ */
+int shs_atomic_op(struct shs_object *obj, struct shs_ioc_op *op)
+{
+	void *cell = shs_value(obj) + (size_t)op->index * shs_type_size(obj->type);
+	u64 raw, old;
+	int i, ret = 0;
+
+	lockdep_assert_held(&obj->lock);
+	smp_mb();	/* B: an order of this operation with what the caller did before */
+	for (i = 0; i < SHS_CAS_TRIES; i++) {
+		raw = raw_load(obj->type, cell);
+		old = shs_number_wrap(obj->type, raw);
+		op->result = old;
+		if (op->op == SHS_OP_LOAD)
+			break;
+		if (op->op == SHS_OP_CMPXCHG && old != op->expected) {
+			ret = -EREMCHG;
+			break;
+		}
+		if (swap_if(obj->type, cell, raw, apply(op, obj->type, old)))
+			break;
+	}
+	if (i == SHS_CAS_TRIES)
+		return -EAGAIN;
+	if (op->op == SHS_OP_STORE)
+		op->result = 0;
+	smp_mb();	/* B, with what it does after */
+	return ret;
+}

@@ -1,0 +1,291 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Attachments: what owns.  One address space, from the mapping of the private region
+ * to the close of its last VMA (core.c says how it dies, map.c how it is mapped).
+ */
+#include <linux/anon_inodes.h>
+#include <linux/cred.h>
+#include <linux/file.h>
+#include <linux/pid.h>
+#include <linux/sched/mm.h>
+#include <linux/sched/signal.h>
+#include "shstate.h"
+
+struct kmem_cache *shs_att_cache;
+
+/* Every operation of an attachment begins so: after fork or exec it is somebody else's. */
+int shs_att_check(const struct shs_attachment *att)
+{
+	return att->mm == current->mm ? 0 : -ESTALE;
+}
+
+bool shs_mm_is_gone(const struct shs_attachment *att)
+{
+	return !atomic_read_acquire(&att->mm->mm_users);
+}
+
+/*
+ * Why: from the thread group that attached, for close may run anywhere.  If that is
+ * not exiting and its mm is in use, it unmapped; if the mm is not, it went on to
+ * another by exec.
+ */
+static void find_why(const struct shs_attachment *att, struct shs_death_record *d)
+{
+	const struct task_struct *task;
+	unsigned int code;
+
+	d->why = SHS_WHY_UNKNOWN;
+	d->code = 0;
+	rcu_read_lock();
+	task = pid_task(att->pid, PIDTYPE_TGID);
+	if (!task) {
+		rcu_read_unlock();
+		return;
+	}
+	if (task->signal->flags & SIGNAL_GROUP_EXIT || task->flags & PF_EXITING) {
+		code = task->signal->flags & SIGNAL_GROUP_EXIT ?
+		       task->signal->group_exit_code : task->exit_code;
+		d->why = code & 0x7f ? SHS_WHY_SIGNAL : SHS_WHY_EXIT;
+		d->code = code & 0x7f ?: code >> 8 & 0xff;
+	} else {
+		d->why = shs_mm_is_gone(att) ? SHS_WHY_EXEC : SHS_WHY_UNMAP;
+	}
+	rcu_read_unlock();
+}
+
+/* A holder died: remember who, for whoever asks. */
+void shs_death_note(struct shs_attachment *att, u32 mode)
+{
+	struct shs_death_record *d = &att->obj->death;
+
+	lockdep_assert_held(&att->obj->lock);
+	put_pid(d->pid);
+	d->pid = get_pid(att->pid);
+	strscpy(d->comm, att->comm, sizeof(d->comm));
+	find_why(att, d);
+	d->mode = mode;
+	d->mono_ns = ktime_get_ns();
+	d->real_ns = ktime_get_real_ns();
+	d->deaths++;
+}
+
+static int add_to_object(struct shs_attachment *att)
+{
+	struct shs_object *obj = att->obj;
+	int ret;
+
+	spin_lock(&obj->lock);
+	ret = obj->attachments < SHS_ATTACHMENTS_MAX ? 0 : -EUSERS;
+	if (!ret)
+		obj->attachments++;
+	spin_unlock(&obj->lock);
+	if (ret)
+		return ret;
+
+	ret = xa_alloc_cyclic(&obj->atts, &att->id, att, XA_LIMIT(1, SHS_ID_KERNEL - 1), &obj->next_id,
+			      GFP_KERNEL_ACCOUNT);
+	if (ret < 0) {
+		att->id = 0;	/* it may have been written all the same */
+		spin_lock(&obj->lock);
+		obj->attachments--;
+		spin_unlock(&obj->lock);
+	}
+	return min(ret, 0);
+}
+
+static void remove_from_object(struct shs_attachment *att)
+{
+	struct shs_object *obj = att->obj;
+	struct shs_wakes wakes = { };
+
+	if (!att->id)
+		return;
+	shs_tickets_free(att);
+	spin_lock(&obj->lock);
+	shs_att_die(att, &wakes);
+	xa_erase(&obj->atts, att->id);
+	obj->attachments--;
+	spin_unlock(&obj->lock);
+	shs_wakes_flush(&wakes);
+}
+
+static void att_free(struct shs_attachment *att)
+{
+	struct shs_object *obj = att->obj;
+
+	remove_from_object(att);
+	if (att->private_mem) {
+		free_pages_exact(att->private_mem, shs_private_size(obj));
+		shs_uncharge(obj->sb, att->uid, 0, shs_private_size(obj));
+	}
+	mmdrop(att->mm);
+	put_pid(att->pid);
+	fput(att->obj_file);
+	kmem_cache_free(shs_att_cache, att);
+}
+
+static int att_release(struct inode *inode, struct file *file)
+{
+	att_free(file->private_data);
+	return 0;
+}
+
+static int alloc_private(struct shs_attachment *att)
+{
+	struct shs_object *obj = att->obj;
+	size_t size = shs_private_size(obj);
+	int ret = shs_charge(obj->sb, att->uid, 0, size);
+
+	if (ret)
+		return ret;
+	att->private_mem = alloc_pages_exact(size, SHS_GFP_PAGES);
+	if (att->private_mem)
+		return 0;
+	shs_uncharge(obj->sb, att->uid, 0, size);
+	return -ENOMEM;
+}
+
+static struct shs_attachment *att_new(struct file *file, struct shs_object *obj)
+{
+	struct shs_attachment *att = kmem_cache_zalloc(shs_att_cache, GFP_KERNEL_ACCOUNT);
+	int ret;
+
+	if (!att)
+		return ERR_PTR(-ENOMEM);
+	att->obj = obj;
+	att->may_write = file->f_mode & FMODE_WRITE;
+	att->obj_file = get_file(file);
+	att->mm = current->mm;
+	mmgrab(att->mm);
+	att->pid = get_pid(task_tgid(current));
+	get_task_comm(att->comm, current->group_leader);
+	att->uid = current_uid();
+	INIT_LIST_HEAD(&att->tickets);
+
+	ret = shs_object_page_in(obj);
+	if (!ret)
+		ret = alloc_private(att);
+	if (!ret)
+		ret = add_to_object(att);
+	if (ret) {
+		att_free(att);
+		return ERR_PTR(ret);
+	}
+	return att;
+}
+
+static void fill_reply(struct shs_ioc_attach *a, const struct shs_attachment *att)
+{
+	const struct shs_object *obj = att->obj;
+	const struct shs_geometry *g = &obj->geo;
+
+	a->id = att->id;
+	a->kind = obj->kind;
+	a->type = obj->type;
+	a->count = obj->count;
+	a->control_size = PAGE_ALIGN(g->control_bytes);
+	a->shared_size = PAGE_ALIGN(g->shared_bytes);
+	a->private_size = shs_private_size(obj);
+	a->value_size = g->value_size;
+	a->value_offset = g->shared_bytes ? SHS_VALUE_OFFSET : 0;
+	a->slot_stride = g->slot_stride;
+	a->lanes = g->lanes;
+	a->lane_stride = g->lane_stride;
+	a->threads = SHS_THREADS_MAX;
+	a->threads_offset = g->lanes_bytes;
+}
+
+long shs_attach(struct file *file, struct shs_object *obj, void __user *argp)
+{
+	struct shs_ioc_attach args;
+	struct shs_attachment *att;
+	struct file *att_file;
+	int fd, ret;
+
+	ret = shs_copy_in(&args, argp);
+	if (ret)
+		return ret;
+	if (args.flags)
+		return -EINVAL;
+	if (!(file->f_mode & FMODE_READ))
+		return -EACCES;
+	fd = get_unused_fd_flags(O_CLOEXEC);
+	if (fd < 0)
+		return fd;
+	att = att_new(file, obj);
+	if (IS_ERR(att)) {
+		ret = PTR_ERR(att);
+		goto put_fd;
+	}
+	fill_reply(&args, att);
+	att_file = anon_inode_getfile("[shstate]", &shs_att_fops, att, O_RDWR | O_CLOEXEC);
+	if (IS_ERR(att_file)) {
+		ret = PTR_ERR(att_file);
+		att_free(att);
+		goto put_fd;
+	}
+	ret = shs_copy_out(argp, &args);
+	if (ret) {
+		fput(att_file);
+		goto put_fd;
+	}
+	fd_install(fd, att_file);
+	return fd;
+put_fd:
+	put_unused_fd(fd);
+	return ret;
+}
+
+static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct shs_attachment *att = file->private_data;
+	void __user *argp = (void __user *)arg;
+	int ret;
+
+	switch (cmd) {
+	case SHS_IOC_INFO:
+		return shs_info(att->obj, argp);
+	case SHS_IOC_DEATH:
+		return shs_death(att->obj, argp);
+	case SHS_IOC_META:
+		return shs_meta(att->obj, argp);
+	case SHS_IOC_LOCK:
+	case SHS_IOC_UNLOCK:
+	case SHS_IOC_WAIT:
+	case SHS_IOC_ONCE:
+		break;
+	default:
+		return -ENOTTY;
+	}
+	ret = shs_att_check(att);
+	if (ret)
+		return ret;
+	switch (cmd) {
+	case SHS_IOC_LOCK:
+		return shs_lock(att, argp);
+	case SHS_IOC_UNLOCK:
+		return shs_unlock(att, argp);
+	case SHS_IOC_WAIT:
+		return shs_condvar_wait(att, argp);
+	}
+	return shs_once(att, argp);
+}
+
+static void att_fdinfo(struct seq_file *m, struct file *file)
+{
+	static const char * const state[] = { "new", "live", "dead" };
+	struct shs_attachment *att = file->private_data;
+
+	shs_show_object(m, att->obj);
+	seq_printf(m, "attachment:\t%u %s\n", att->id, state[READ_ONCE(att->state)]);
+}
+
+const struct file_operations shs_att_fops = {
+	.owner		= THIS_MODULE,
+	.release	= att_release,
+	.mmap		= shs_att_mmap,
+	.unlocked_ioctl	= att_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.show_fdinfo	= att_fdinfo,
+	.llseek		= noop_llseek,
+};

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Condition variable: a queue of tickets beside a mutex.
+ *
+ *   QUEUED --notify--> SETTLED --mutex taken again--> dropped
+ *      \--deadline--> dropped from the queue (expired) --mutex taken again--> dropped
+ *
+ * A wait enqueues its ticket before it releases the mutex, so a notify by whoever
+ * takes the mutex next finds it:
+ *
+ *   waiter                          notifier
+ *   ticket on the queue
+ *   mutex released
+ *                                   takes the mutex, changes, notify: settles it
+ *   sleeps: is settled already
+ *
+ * A signal leaves the ticket where it is; the restarted call finds it by attachment
+ * and thread.  A settled ticket that is dropped before its wait returned (killed,
+ * abandoned, its attachment dead) passes its notify on.  All waiters use the same
+ * mutex, known by its serial number.
+ */
+#include "core.h"
+
+/* 0, or -EINVAL if waiters with another mutex exist. */
+int shs_condvar_bind(struct shs_object *obj, u64 mutex_serial)
+{
+	lockdep_assert_held(&obj->lock);
+	if (obj->condvar.tickets && obj->condvar.mutex_serial != mutex_serial)
+		return -EINVAL;
+	obj->condvar.mutex_serial = mutex_serial;
+	return 0;
+}
+
+void shs_ticket_add(struct shs_object *obj, struct shs_ticket *t)
+{
+	lockdep_assert_held(&obj->lock);
+	obj->condvar.tickets++;
+	list_add_tail(&t->att_node, &t->w.att->tickets);
+	shs_enqueue(obj, &t->w);
+}
+
+/* Wakes the count longest waiting; returns how many. */
+u32 shs_condvar_notify(struct shs_object *obj, u64 count, struct shs_wakes *wakes)
+{
+	u32 n = 0;
+
+	lockdep_assert_held(&obj->lock);
+	while (n < count && !list_empty(&obj->queue)) {
+		shs_settle(obj, list_first_entry(&obj->queue, struct shs_waiter, node), 0, wakes);
+		n++;
+	}
+	return n;
+}
+
+/* Takes t out of everything; pass: its notify, if it has one, goes to the next. */
+void shs_ticket_drop(struct shs_object *obj, struct shs_ticket *t, bool pass,
+		     struct shs_wakes *wakes)
+{
+	lockdep_assert_held(&obj->lock);
+	if (t->w.state == SHS_QUEUED && !t->expired)
+		shs_dequeue(obj, &t->w);
+	else if (pass && !t->expired && !t->w.result)
+		shs_condvar_notify(obj, 1, wakes);
+	list_del_init(&t->att_node);
+	obj->condvar.tickets--;
+}
+
+/*
+ * Queued tickets of the dead attachment were settled with -ENXIO already.  One that
+ * had been notified gives the notify to the next and is marked the same, so that it
+ * is passed on once whoever drops it: its sleeper or the attachment's release.
+ */
+static void condvar_repair(struct shs_object *obj, struct shs_attachment *att,
+			   struct shs_wakes *wakes)
+{
+	struct shs_ticket *t;
+
+	lockdep_assert_held(&obj->lock);
+	list_for_each_entry(t, &att->tickets, att_node) {
+		if (t->expired || t->w.result)
+			continue;
+		t->w.result = -ENXIO;
+		shs_condvar_notify(obj, 1, wakes);
+	}
+}
+
+const struct shs_kind_ops shs_condvar_ops = {
+	.repair = condvar_repair,
+};

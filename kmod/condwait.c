@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * SHS_IOC_WAIT: the sleeping side of condvar.c.
+ *
+ *   new wait    ticket on the queue; mutex released; started = 1
+ *   sleep       until settled (notify), expired (deadline), or a signal
+ *   take back   the mutex, without deadline, or until a signal
+ *
+ * A signal in either sleep returns -ERESTARTSYS and keeps the ticket; started, in
+ * the caller's struct, makes the restarted call go on with it.
+ */
+#include <linux/file.h>
+#include <linux/pid.h>
+#include <linux/sched/signal.h>
+#include "shstate.h"
+
+struct condwait {
+	struct shs_attachment *att;	/* of the condvar */
+	struct shs_attachment *mutex;
+	struct shs_deadline deadline;
+	struct shs_ticket *ticket;
+};
+
+static void ticket_free(struct shs_ticket *t)
+{
+	put_pid(t->thread);
+	kfree(t);
+}
+
+/* Drops t and passes an unused notify on. */
+static void ticket_end(struct shs_attachment *att, struct shs_ticket *t, bool pass)
+{
+	struct shs_object *obj = att->obj;
+	struct shs_wakes wakes = { };
+
+	spin_lock(&obj->lock);
+	shs_ticket_drop(obj, t, pass, &wakes);
+	spin_unlock(&obj->lock);
+	shs_wakes_flush(&wakes);
+	ticket_free(t);
+}
+
+/* All tickets of an attachment that nobody can use any more. */
+void shs_tickets_free(struct shs_attachment *att)
+{
+	struct shs_ticket *t, *next;
+
+	list_for_each_entry_safe(t, next, &att->tickets, att_node)
+		ticket_end(att, t, true);
+}
+
+static struct shs_ticket *find_own(struct shs_attachment *att)
+{
+	struct shs_ticket *t, *found = NULL;
+
+	spin_lock(&att->obj->lock);
+	list_for_each_entry(t, &att->tickets, att_node)
+		if (t->thread == task_pid(current))
+			found = t;
+	spin_unlock(&att->obj->lock);
+	return found;
+}
+
+static bool thread_is_gone(const struct shs_ticket *t)
+{
+	bool gone;
+
+	rcu_read_lock();
+	gone = !pid_task(t->thread, PIDTYPE_PID);
+	rcu_read_unlock();
+	return gone;
+}
+
+/*
+ * Tickets left behind: this thread's own, which it abandoned by not calling again,
+ * and those of threads that ended meanwhile.  So a thread has one ticket at most.
+ */
+static void drop_abandoned(struct shs_attachment *att)
+{
+	struct shs_object *obj = att->obj;
+	struct shs_wakes wakes = { };
+	struct shs_ticket *t, *next;
+	LIST_HEAD(dropped);
+
+	spin_lock(&obj->lock);
+	list_for_each_entry_safe(t, next, &att->tickets, att_node) {
+		if (t->thread != task_pid(current) && !thread_is_gone(t))
+			continue;
+		shs_ticket_drop(obj, t, true, &wakes);
+		list_add(&t->att_node, &dropped);
+	}
+	spin_unlock(&obj->lock);
+	shs_wakes_flush(&wakes);
+	list_for_each_entry_safe(t, next, &dropped, att_node)
+		ticket_free(t);
+}
+
+/* Releases the mutex that the caller's process holds. */
+static int release_mutex(struct shs_attachment *att)
+{
+	struct shs_waiter w = { .att = att };
+	struct shs_object *obj = att->obj;
+	struct shs_wakes wakes = { };
+	int ret = -ENXIO;
+
+	spin_lock(&obj->lock);
+	if (att->state == SHS_ATT_LIVE)
+		ret = shs_mutex_ops.release(obj, &w, false);
+	shs_pass(obj, &wakes);
+	spin_unlock(&obj->lock);
+	shs_wakes_flush(&wakes);
+	return ret;
+}
+
+static int begin(struct condwait *c)
+{
+	struct shs_attachment *att = c->att;
+	struct shs_object *obj = att->obj;
+	struct shs_ticket *t;
+	int ret = -ENXIO;
+
+	drop_abandoned(att);
+	t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+	if (!t)
+		return -ENOMEM;
+	t->w.att = att;
+	t->w.task = current;
+	t->thread = get_pid(task_pid(current));
+
+	spin_lock(&obj->lock);
+	if (att->state == SHS_ATT_LIVE)
+		ret = shs_condvar_bind(obj, c->mutex->obj->serial);
+	if (!ret)
+		shs_ticket_add(obj, t);
+	spin_unlock(&obj->lock);
+	if (ret) {
+		ticket_free(t);
+		return ret;
+	}
+	ret = release_mutex(c->mutex);
+	if (ret)
+		ticket_end(att, t, true);
+	c->ticket = t;
+	return ret;
+}
+
+static int resume(struct condwait *c)
+{
+	struct shs_object *obj = c->att->obj;
+	int ret = 0;
+
+	c->ticket = find_own(c->att);
+	if (!c->ticket)
+		return -EINVAL;
+	spin_lock(&obj->lock);
+	if (obj->condvar.mutex_serial != c->mutex->obj->serial)
+		ret = -EINVAL;
+	else
+		c->ticket->w.task = current;
+	spin_unlock(&obj->lock);
+	return ret;
+}
+
+/* 0: notified or expired.  -ERESTARTSYS: neither yet, nobody sleeps on it now. */
+static int sleep_on_ticket(struct condwait *c)
+{
+	struct shs_object *obj = c->att->obj;
+	struct shs_ticket *t = c->ticket;
+	int ret;
+
+	if (t->expired)
+		return 0;
+	ret = shs_sleep(&t->w, &c->deadline);
+	spin_lock(&obj->lock);
+	if (t->w.state == SHS_SETTLED) {
+		ret = t->w.result;
+	} else if (ret == -ETIMEDOUT) {
+		shs_dequeue(obj, &t->w);
+		t->expired = true;
+		ret = 0;
+	}
+	t->w.task = NULL;
+	spin_unlock(&obj->lock);
+	return ret;
+}
+
+static int take_back(struct condwait *c)
+{
+	static const struct shs_deadline never = { KTIME_MAX, CLOCK_MONOTONIC };
+	struct shs_waiter w = { .att = c->mutex };
+
+	return shs_acquire(c->mutex->obj, &w, &never);
+}
+
+static int condwait(struct condwait *c, bool started)
+{
+	bool expired, owns;
+	int ret;
+
+	ret = started ? resume(c) : begin(c);
+	if (ret)
+		return ret;
+	ret = sleep_on_ticket(c) ?: take_back(c);
+	if (ret == -ERESTARTSYS && !fatal_signal_pending(current))
+		return ret;
+	expired = c->ticket->expired;
+	owns = !ret || ret == -EOWNERDEAD;
+	ticket_end(c->att, c->ticket, !owns);
+	return !ret && expired ? -ETIMEDOUT : ret;
+}
+
+/* The mutex attachment behind fd, with its file held; or what is wrong with it. */
+static struct shs_attachment *get_mutex(int fd, const struct shs_object *condvar,
+					struct file **file)
+{
+	struct shs_attachment *att;
+	int ret = -EINVAL;
+
+	*file = fget(fd);
+	if (!*file)
+		return ERR_PTR(-EBADF);
+	if ((*file)->f_op != &shs_att_fops)
+		goto put;
+	att = (*file)->private_data;
+	if (att->obj->kind != SHS_KIND_MUTEX || att->obj->sb != condvar->sb)
+		goto put;
+	ret = shs_att_check(att);
+	if (!ret)
+		return att;
+put:
+	fput(*file);
+	return ERR_PTR(ret);
+}
+
+long shs_condvar_wait(struct shs_attachment *att, void __user *argp)
+{
+	struct shs_ioc_wait __user *user = argp;
+	struct condwait c = { .att = att };
+	struct shs_ioc_wait args;
+	struct file *file;
+	long ret;
+
+	ret = shs_copy_in(&args, argp);
+	if (ret)
+		return ret;
+	if (args.flags || args.started > 1 || memchr_inv(args.pad, 0, sizeof(args.pad)))
+		return -EINVAL;
+	ret = shs_deadline_set(&c.deadline, args.deadline, args.clock);
+	if (ret)
+		return ret;
+	if (att->obj->kind != SHS_KIND_CONDVAR)
+		return -EOPNOTSUPP;
+	if (!att->may_write)
+		return -EACCES;		/* a waiter binds the mutex and uses up notifies */
+	c.mutex = get_mutex(args.mutex_fd, att->obj, &file);
+	if (IS_ERR(c.mutex))
+		return PTR_ERR(c.mutex);
+	if (put_user(1, &user->started))
+		ret = -EFAULT;
+	else
+		ret = condwait(&c, args.started);
+	if (ret != -ERESTARTSYS)
+		put_user(0, &user->started);	/* over; a lost store shows as -EINVAL later */
+	fput(file);
+	return ret;
+}

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The queue, the life and the death of attachments.
+ *
+ * An attachment dies once: NEW or LIVE -> DEAD, by the close of the last VMA of its
+ * private region, by the release of its file, or early, by a contender that finds
+ * its mm without users (the address space is on its way out but its mappings are
+ * not closed yet, which takes long for a huge process).  All three end in
+ * repair(), which is idempotent.  No store of the dead owner can be in
+ * flight: close runs after the TLB flush, and an mm without users runs nowhere.
+ *
+ *   owner (in exit)                 contender
+ *   mmput(): mm_users 1 -> 0
+ *                                   lock; word has owner id; mm_users == 0 (acquire)
+ *                                   repair: DEAD, word := DIED; try again: owns
+ *   unmap: close(): lock; DEAD: nothing to do
+ *
+ * The id is given back with the attachment's file, so strictly after the repair,
+ * and cyclically: a stale id in a shared word does not name a younger attachment.
+ */
+#include "core.h"
+
+static void cancel_waiters(struct shs_attachment *att, struct shs_wakes *wakes)
+{
+	struct shs_waiter *w, *next;
+
+	list_for_each_entry_safe(w, next, &att->obj->queue, node)
+		if (w->att == att)
+			shs_settle(att->obj, w, -ENXIO, wakes);
+}
+
+
+/* Does not serve the queue: called by try and pass, which must not recurse. */
+static void repair(struct shs_attachment *att, struct shs_wakes *wakes)
+{
+	const struct shs_kind_ops *ops = shs_kind_ops(att->obj->kind);
+
+	lockdep_assert_held(&att->obj->lock);
+	if (att->state == SHS_ATT_DEAD)
+		return;
+	att->state = SHS_ATT_DEAD;
+	cancel_waiters(att, wakes);
+	if (ops->repair)
+		ops->repair(att->obj, att, wakes);
+}
+
+void shs_att_die(struct shs_attachment *att, struct shs_wakes *wakes)
+{
+	repair(att, wakes);
+	shs_pass(att->obj, wakes);
+}
+
+/* Attachment of a live owner, or NULL after repairing what the dead one held. */
+struct shs_attachment *shs_att_live(struct shs_object *obj, u32 id, struct shs_wakes *wakes)
+{
+	struct shs_attachment *att = xa_load(&obj->atts, id);
+
+	lockdep_assert_held(&obj->lock);
+	if (!att || att->state != SHS_ATT_LIVE)
+		return NULL;
+	if (shs_mm_is_gone(att)) {
+		repair(att, wakes);
+		return NULL;
+	}
+	return att;
+}
+
+void shs_enqueue(struct shs_object *obj, struct shs_waiter *w)
+{
+	lockdep_assert_held(&obj->lock);
+	w->state = SHS_QUEUED;
+	w->since_ns = shs_now_ns();
+	list_add_tail(&w->node, &obj->queue);
+	obj->waiters++;
+}
+
+/* Back to the head, where it was, with its age. */
+void shs_requeue(struct shs_object *obj, struct shs_waiter *w)
+{
+	lockdep_assert_held(&obj->lock);
+	list_add(&w->node, &obj->queue);
+	obj->waiters++;
+}
+
+void shs_dequeue(struct shs_object *obj, struct shs_waiter *w)
+{
+	lockdep_assert_held(&obj->lock);
+	list_del_init(&w->node);
+	obj->waiters--;
+}
+
+/*
+ * Takes w off the queue with its final result.  Its sleeper takes object->lock before
+ * it leaves, so w and the task stay until then; after that both may be gone.  The
+ * wake comes after the state, or the sleeper could look in between and sleep on.
+ */
+void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result, struct shs_wakes *wakes)
+{
+	shs_dequeue(obj, w);
+	w->result = result;
+	smp_store_release(&w->state, SHS_SETTLED);	/* pairs with settled() in wait.c */
+	shs_wake_add(wakes, w->task);
+}
+
+/* Lets the head try by itself; it keeps its place. */
+void shs_kick_head(struct shs_object *obj, struct shs_wakes *wakes)
+{
+	struct shs_waiter *w = list_first_entry(&obj->queue, struct shs_waiter, node);
+
+	lockdep_assert_held(&obj->lock);
+	WRITE_ONCE(w->kicked, true);
+	shs_wake_add(wakes, w->task);
+}
+
+void shs_pass(struct shs_object *obj, struct shs_wakes *wakes)
+{
+	const struct shs_kind_ops *ops = shs_kind_ops(obj->kind);
+
+	if (ops->pass)
+		ops->pass(obj, wakes);
+}
+
+static const struct shs_kind_ops nobody_owns;
+
+const struct shs_kind_ops *shs_kind_ops(u32 kind)
+{
+	switch ((enum shs_kind)kind) {
+	case SHS_KIND_MUTEX:
+	case SHS_KIND_CELL:
+		return &shs_mutex_ops;
+	case SHS_KIND_RWLOCK:
+		return &shs_rwlock_ops;
+	case SHS_KIND_ONCE:
+		return &shs_once_ops;
+	case SHS_KIND_CONDVAR:
+		return &shs_condvar_ops;
+	case SHS_KIND_COUNTER:
+		return &shs_counter_ops;
+	case SHS_KIND_ATOMIC:
+	case SHS_KIND_NONE:
+		break;
+	}
+	return &nobody_owns;
+}

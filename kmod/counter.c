@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Counter: total = base + all lanes.
+ *
+ * A lane is a run of count 64-bit words in an attachment's private region, added to
+ * by one thread of that process.  The base is in the control page, written by the
+ * kernel under object->lock.  Death folds the lanes into the base under the same
+ * lock that a sum holds, so no sum sees an add twice or not at all.  A sum that
+ * runs beside adds to lanes lies between the least and the greatest total of its
+ * time; if all these adds have one sign, it is linearizable.
+ */
+#include "core.h"
+
+static s64 *base_of(const struct shs_object *obj)
+{
+	return (void *)obj->control + SHS_VALUE_OFFSET;
+}
+
+static u64 lanes_of(const struct shs_attachment *att, u32 index)
+{
+	u64 sum = 0;
+	u32 i;
+
+	for (i = 0; i < att->obj->geo.lanes; i++)
+		sum += atomic64_read(shs_lane(att, i) + index);
+	return sum;
+}
+
+void shs_counter_sum(struct shs_object *obj, u32 index, u64 *sum)
+{
+	struct shs_attachment *att;
+	unsigned long id;
+
+	lockdep_assert_held(&obj->lock);
+	*sum = base_of(obj)[index];
+	xa_for_each(&obj->atts, id, att)
+		if (att->state == SHS_ATT_LIVE)
+			*sum += lanes_of(att, index);
+}
+
+void shs_counter_add(struct shs_object *obj, u32 index, u64 arg)
+{
+	s64 *base = base_of(obj) + index;
+
+	lockdep_assert_held(&obj->lock);
+	WRITE_ONCE(*base, (u64)*base + arg);
+}
+
+/* Moves the base only: what lanes hold stays theirs and is subtracted. */
+void shs_counter_reset(struct shs_object *obj, u32 index, u64 arg, u64 *old)
+{
+	shs_counter_sum(obj, index, old);
+	shs_counter_add(obj, index, arg - *old);
+}
+
+static void counter_repair(struct shs_object *obj, struct shs_attachment *att,
+			   struct shs_wakes *wakes)
+{
+	u32 i;
+
+	lockdep_assert_held(&obj->lock);
+	for (i = 0; i < obj->count; i++)
+		shs_counter_add(obj, i, lanes_of(att, i));
+}
+
+const struct shs_kind_ops shs_counter_ops = {
+	.repair = counter_repair,
+};

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* What an object tells about itself: SHS_IOC_ABI, INFO, DEATH, META and fdinfo. */
+#include <linux/pid.h>
+#include "shstate.h"
+
+long shs_abi(void __user *argp)
+{
+	struct shs_ioc_abi a;
+	int ret = shs_copy_in(&a, argp);
+
+	if (ret)
+		return ret;
+	a.abi_level = SHS_ABI_LEVEL;
+	a.features = IS_ENABLED(CONFIG_IO_URING) ? SHS_FEATURE_URING : 0;
+	return shs_copy_out(argp, &a);
+}
+
+/* Id of the owner, writer or initialiser; 0: none. */
+static u32 holder_id(const struct shs_object *obj)
+{
+	switch ((enum shs_kind)obj->kind) {
+	case SHS_KIND_MUTEX:
+		return shs_mutex_owner(obj);
+	case SHS_KIND_RWLOCK:
+		return obj->rwlock.writer;
+	case SHS_KIND_ONCE:
+		return shs_once_state(obj) == SHS_ONCE_RUNNING ? obj->once.owner : 0;
+	case SHS_KIND_CELL:
+	case SHS_KIND_ATOMIC:
+	case SHS_KIND_COUNTER:
+	case SHS_KIND_CONDVAR:
+	case SHS_KIND_NONE:
+		break;
+	}
+	return 0;
+}
+
+static u32 state_bits(const struct shs_object *obj)
+{
+	u32 state = holder_id(obj) ? SHS_STATE_HELD : 0;
+
+	if ((obj->kind == SHS_KIND_MUTEX && shs_mutex_died(obj)) ||
+	    (obj->kind == SHS_KIND_RWLOCK && obj->rwlock.died) ||
+	    (obj->kind == SHS_KIND_ONCE && obj->once.died))
+		state |= SHS_STATE_OWNER_DIED;
+	if (obj->kind == SHS_KIND_ONCE && shs_once_state(obj) == SHS_ONCE_DONE)
+		state |= SHS_STATE_DONE;
+	if (obj->kind == SHS_KIND_ONCE && shs_once_state(obj) == SHS_ONCE_POISONED)
+		state |= SHS_STATE_POISONED;
+	return state;
+}
+
+static void get_info(struct shs_object *obj, struct shs_ioc_info *i)
+{
+	const struct shs_attachment *holder;
+
+	spin_lock(&obj->lock);
+	i->kind = obj->kind;
+	i->type = obj->type;
+	i->count = obj->count;
+	i->flags = obj->flags;
+	i->value_size = obj->geo.value_size;
+	i->meta_size = obj->meta_size;
+	i->links = obj->names;
+	i->opens = obj->opens;
+	i->attachments = obj->attachments;
+	i->waiters = obj->waiters;
+	i->state = state_bits(obj);
+	i->readers = obj->kind == SHS_KIND_RWLOCK ? shs_rwlock_readers(obj) : 0;
+	i->holder_pid = 0;
+	memset(i->holder_comm, 0, sizeof(i->holder_comm));
+	holder = xa_load(&obj->atts, holder_id(obj));
+	if (holder && holder->state == SHS_ATT_LIVE) {
+		i->holder_pid = pid_vnr(holder->pid);
+		strscpy_pad(i->holder_comm, holder->comm, sizeof(i->holder_comm));
+	}
+	i->created_ns = obj->created_ns;
+	i->deaths = obj->death.deaths;
+	spin_unlock(&obj->lock);
+}
+
+long shs_info(struct shs_object *obj, void __user *argp)
+{
+	struct shs_ioc_info i;
+	int ret = shs_copy_in(&i, argp);
+
+	if (ret)
+		return ret;
+	get_info(obj, &i);
+	return shs_copy_out(argp, &i);
+}
+
+static int get_death(struct shs_object *obj, struct shs_ioc_death *d)
+{
+	const struct shs_death_record *r = &obj->death;
+	int ret = -ENODATA;
+
+	spin_lock(&obj->lock);
+	if (r->deaths) {
+		d->why = r->why;
+		d->code = r->code;
+		d->mode = r->mode;
+		d->pid = pid_vnr(r->pid);
+		strscpy_pad(d->comm, r->comm, sizeof(d->comm));
+		d->when_monotonic_ns = r->mono_ns;
+		d->when_realtime_ns = r->real_ns;
+		d->deaths = r->deaths;
+		ret = 0;
+	}
+	spin_unlock(&obj->lock);
+	return ret;
+}
+
+long shs_death(struct shs_object *obj, void __user *argp)
+{
+	struct shs_ioc_death d;
+	int ret = shs_copy_in(&d, argp);
+
+	if (ret)
+		return ret;
+	if (d.pad)
+		return -EINVAL;
+	ret = get_death(obj, &d);
+	return ret ?: shs_copy_out(argp, &d);
+}
+
+long shs_meta(struct shs_object *obj, void __user *argp)
+{
+	struct shs_ioc_meta m;
+	int ret = shs_copy_in(&m, argp);
+
+	if (ret)
+		return ret;
+	if (m.pad)
+		return -EINVAL;
+	m.meta_size = obj->meta_size;
+	ret = shs_copy_out(argp, &m);
+	if (ret)
+		return ret;
+	if (m.capacity < obj->meta_size)
+		return -ENOSPC;
+	return copy_to_user(u64_to_user_ptr(m.addr), obj->meta, obj->meta_size) ? -EFAULT : 0;
+}
+
+static const char * const kind_name[] = {
+	[SHS_KIND_ATOMIC] = "atomic", [SHS_KIND_COUNTER] = "counter", [SHS_KIND_MUTEX] = "mutex",
+	[SHS_KIND_RWLOCK] = "rwlock", [SHS_KIND_CONDVAR] = "condvar", [SHS_KIND_ONCE] = "once",
+	[SHS_KIND_CELL] = "cell",
+};
+
+static const char * const type_name[] = {
+	[SHS_TYPE_NONE] = "none", [SHS_TYPE_BYTES] = "bytes", [SHS_TYPE_BOOL] = "bool",
+	[SHS_TYPE_U8] = "u8", [SHS_TYPE_I8] = "i8", [SHS_TYPE_U16] = "u16",
+	[SHS_TYPE_I16] = "i16", [SHS_TYPE_U32] = "u32", [SHS_TYPE_I32] = "i32",
+	[SHS_TYPE_U64] = "u64", [SHS_TYPE_I64] = "i64",
+};
+
+static const char * const why_name[] = {
+	[SHS_WHY_UNKNOWN] = "unknown", [SHS_WHY_SIGNAL] = "signal", [SHS_WHY_EXIT] = "exit",
+	[SHS_WHY_EXEC] = "exec", [SHS_WHY_UNMAP] = "unmap",
+};
+
+static void show_value(struct seq_file *m, struct shs_object *obj)
+{
+	u64 v;
+
+	if (obj->kind == SHS_KIND_ONCE) {
+		seq_printf(m, "once:\t%u\n", shs_once_state(obj));
+		return;
+	}
+	if (!shs_type_is_number(obj->type) || obj->kind == SHS_KIND_CELL)
+		return;
+	spin_lock(&obj->lock);
+	if (obj->kind == SHS_KIND_COUNTER)
+		shs_counter_sum(obj, 0, &v);
+	else
+		v = shs_number_load(obj->type, shs_value(obj));
+	spin_unlock(&obj->lock);
+	seq_printf(m, "value:\t%lld\n", (s64)v);
+}
+
+void shs_show_object(struct seq_file *m, struct shs_object *obj)
+{
+	struct shs_ioc_death d = { };
+	struct shs_ioc_info i = { };
+
+	if (!shs_is_ready(obj)) {
+		seq_puts(m, "kind:\tnone\n");
+		return;
+	}
+	get_info(obj, &i);
+	seq_printf(m, "kind:\t%s\ntype:\t%s\ncount:\t%u\nflags:\t%#x\n",
+		   kind_name[i.kind], type_name[i.type], i.count, i.flags);
+	show_value(m, obj);
+	seq_printf(m, "state:\t%#x\nwaiters:\t%u\nreaders:\t%u\nattachments:\t%u\n",
+		   i.state, i.waiters, i.readers, i.attachments);
+	if (i.holder_pid || i.holder_comm[0])
+		seq_printf(m, "holder:\t%d %s\n", i.holder_pid, i.holder_comm);
+	if (!get_death(obj, &d))
+		seq_printf(m, "death:\t%d %s %s %u at %llu of %llu\n", d.pid, d.comm,
+			   why_name[d.why], d.code, d.when_realtime_ns, d.deaths);
+}

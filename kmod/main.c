@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The module, and the ioctls of object and attachment files. */
+#include <linux/module.h>
+#include "shstate.h"
+
+/* First word of every struct: how long the caller's version is. */
+int shs_size_in(u32 *usize, size_t min, void __user *argp)
+{
+	if (get_user(*usize, (u32 __user *)argp))
+		return -EFAULT;
+	if (*usize < min)
+		return -EINVAL;
+	if (*usize > PAGE_SIZE)
+		return -E2BIG;
+	return 0;
+}
+
+int shs_struct_in(void *dst, size_t ksize, u32 usize, const void __user *argp)
+{
+	int ret = copy_struct_from_user(dst, ksize, argp, usize);
+
+	if (!ret)
+		*(u32 *)dst = usize;	/* it was read twice */
+	return ret;
+}
+
+int shs_struct_out(void __user *argp, u32 usize, const void *src, size_t ksize)
+{
+	return copy_to_user(argp, src, min_t(size_t, usize, ksize)) ? -EFAULT : 0;
+}
+
+static long object_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
+{
+	struct shs_object *obj = file_inode(file)->i_private;
+	void __user *argp = (void __user *)arg;
+	u32 size;
+	int ret;
+
+	switch (cmd) {
+	case SHS_IOC_ABI:
+		return shs_abi(argp);
+	case SHS_IOC_INIT:
+		if (!(file->f_mode & FMODE_WRITE))
+			return -EACCES;
+		return shs_init(obj, argp);
+	case SHS_IOC_OP:
+	case SHS_IOC_ATTACH:
+	case SHS_IOC_INFO:
+	case SHS_IOC_DEATH:
+	case SHS_IOC_META:
+		break;
+	default:
+		return -ENOTTY;
+	}
+	if (!shs_is_ready(obj))
+		return -EUNATCH;
+	switch (cmd) {
+	case SHS_IOC_OP:
+		ret = shs_size_in(&size, sizeof(struct shs_ioc_op), argp);
+		return ret ?: shs_op(file, obj, argp, size, true);
+	case SHS_IOC_ATTACH:
+		return shs_attach(file, obj, argp);
+	case SHS_IOC_INFO:
+		return shs_info(obj, argp);
+	case SHS_IOC_DEATH:
+		return shs_death(obj, argp);
+	}
+	return shs_meta(obj, argp);
+}
+
+static int object_open(struct inode *inode, struct file *file)
+{
+	return shs_object_open(inode->i_private);
+}
+
+static int object_release(struct inode *inode, struct file *file)
+{
+	shs_object_release(inode->i_private);
+	return 0;
+}
+
+static void object_fdinfo(struct seq_file *m, struct file *file)
+{
+	shs_show_object(m, file_inode(file)->i_private);
+}
+
+const struct file_operations shs_object_fops = {
+	.owner		= THIS_MODULE,
+	.open		= object_open,
+	.release	= object_release,
+	.read		= shs_text_read,
+	.write		= shs_text_write,
+	.llseek		= generic_file_llseek,
+	.unlocked_ioctl	= object_ioctl,
+	.compat_ioctl	= compat_ptr_ioctl,
+	.show_fdinfo	= object_fdinfo,
+#if IS_ENABLED(CONFIG_IO_URING)
+	.uring_cmd	= shs_uring_cmd,
+#endif
+};
+
+static int __init shstate_init(void)
+{
+	int ret = -ENOMEM;
+
+	shs_object_cache = KMEM_CACHE(shs_object, SLAB_ACCOUNT);
+	shs_att_cache = KMEM_CACHE(shs_attachment, SLAB_ACCOUNT);
+	if (shs_object_cache && shs_att_cache)
+		ret = register_filesystem(&shs_fs_type);
+	if (ret) {
+		kmem_cache_destroy(shs_att_cache);
+		kmem_cache_destroy(shs_object_cache);
+	}
+	return ret;
+}
+
+static void __exit shstate_exit(void)
+{
+	unregister_filesystem(&shs_fs_type);
+	rcu_barrier();		/* inodes are freed by RCU */
+	kmem_cache_destroy(shs_att_cache);
+	kmem_cache_destroy(shs_object_cache);
+}
+
+module_init(shstate_init);
+module_exit(shstate_exit);
+MODULE_ALIAS_FS("shstate");
+MODULE_LICENSE("GPL");
+MODULE_DESCRIPTION("shared state for processes: locks, atomics and counters as named objects");
+MODULE_VERSION("0.1");

@@ -1,0 +1,223 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The mutex word, for the kinds mutex and cell.
+ *
+ *   [31] W waiters   [30] D owner died   [29] K kernel only   [28:0] owner id, 0 = free
+ *
+ * User space may compare-and-swap 0 -> id and id -> 0, from and to exactly these;
+ * everything else is done here, in one operation under object->lock:
+ *
+ *   free          owner 0.  With W: only the kernel may take it.
+ *   owned         owner is the id of a live attachment, or SHS_ID_KERNEL while
+ *                 kernel_holds > 0.
+ *   stale         any other owner: the id of a dead or never living attachment,
+ *                 which a hostile writer or an unrepaired death left.  Treated as
+ *                 free with D.
+ *
+ * Four rules keep wakeups (exhaustive search of a model with kills):
+ *   1. unlock with waiters is one operation: nobody stores 0 and wakes later, for W
+ *      makes the user's CAS id -> 0 fail;
+ *   2. the user's CAS takes exactly 0, so W and D are never lost;
+ *   3. a kicked waiter that leaves passes on: shs_acquire() calls pass after it left;
+ *   4. W is set by a compare-and-swap of the owned word, before the sleep:
+ *
+ *      owner                        waiter (object->lock)
+ *                                   read word = id
+ *      CAS id -> 0
+ *                                   CAS id -> id|W fails, reads 0, takes it
+ *
+ * Fairness: a release with waiters leaves W set and kicks the head, which competes
+ * with newcomers for the free word; a head older than SHS_HANDOFF_NS, or any head
+ * with SHS_INIT_FIFO, is made owner by the release itself.
+ *
+ * Single operations share the owner SHS_ID_KERNEL among themselves (object->guard
+ * orders them) as long as nobody is queued.  D survives their holding.
+ *
+ * Every compare-and-swap loop is bounded: an honest word changes at most a few
+ * times per holder, so running out means a hostile writer, who gets -EAGAIN and
+ * spoils only this object.
+ */
+#include "core.h"
+
+static u32 *word_of(const struct shs_object *obj)
+{
+	return &obj->shared->word;
+}
+
+static u32 idle_bits(const struct shs_object *obj)
+{
+	return (list_empty(&obj->queue) ? 0 : SHS_WORD_WAITERS) |
+	       (obj->flags & SHS_INIT_FIFO ? SHS_WORD_KERNEL : 0);
+}
+
+static bool owned(struct shs_object *obj, u32 owner, struct shs_wakes *wakes)
+{
+	if (owner == SHS_ID_KERNEL)
+		return obj->mutex.kernel_holds;
+	return owner && shs_att_live(obj, owner, wakes);
+}
+
+/* A death is news for the next process, not for a cell, whose value is whole. */
+static u32 died_bit(const struct shs_object *obj, u32 word, bool stale)
+{
+	if (obj->kind == SHS_KIND_CELL)
+		return 0;
+	return stale ? SHS_WORD_DIED : word & SHS_WORD_DIED;
+}
+
+/* Word that makes w the owner. */
+static u32 owned_word(const struct shs_object *obj, const struct shs_waiter *w, u32 died)
+{
+	return shs_waiter_id(w) | idle_bits(obj) | (w->att ? 0 : died);
+}
+
+static int word_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+{
+	u32 *word = word_of(obj), old, died;
+	int i;
+
+	lockdep_assert_held(&obj->lock);
+	for (i = 0; i < SHS_CAS_TRIES; i++) {
+		old = READ_ONCE(*word);
+		if (owned(obj, old & SHS_WORD_OWNER, wakes)) {
+			if (!w->att && (old & SHS_WORD_OWNER) == SHS_ID_KERNEL &&
+			    list_empty(&obj->queue)) {
+				obj->mutex.kernel_holds++;
+				return 0;
+			}
+			if (old & SHS_WORD_WAITERS ||
+			    cmpxchg(word, old, old | SHS_WORD_WAITERS) == old)
+				return -EBUSY;
+			continue;
+		}
+		if (obj->flags & SHS_INIT_FIFO && !list_empty(&obj->queue))
+			return -EBUSY;
+		died = died_bit(obj, old, old & SHS_WORD_OWNER);
+		if (cmpxchg(word, old, owned_word(obj, w, died)) != old)
+			continue;
+		if (!w->att)
+			obj->mutex.kernel_holds++;
+		return w->att && died ? -EOWNERDEAD : 0;
+	}
+	return -EAGAIN;
+}
+
+/* Hands the free (or stale) word to the head. */
+static bool hand_off(struct shs_object *obj, struct shs_waiter *head, u32 old,
+		     struct shs_wakes *wakes)
+{
+	u32 died = died_bit(obj, old, old & SHS_WORD_OWNER), more;
+
+	more = list_is_singular(&obj->queue) ? 0 : SHS_WORD_WAITERS;
+	if (cmpxchg(word_of(obj), old,
+		    (owned_word(obj, head, died) & ~SHS_WORD_WAITERS) | more) != old)
+		return false;
+	if (!head->att)
+		obj->mutex.kernel_holds++;
+	shs_settle(obj, head, head->att && died ? -EOWNERDEAD : 0, wakes);
+	return true;
+}
+
+static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
+{
+	u32 *word = word_of(obj), old, new;
+	struct shs_waiter *head;
+	int i;
+
+	lockdep_assert_held(&obj->lock);
+	for (i = 0; i < SHS_CAS_TRIES; i++) {
+		if (list_empty(&obj->queue))
+			return;
+		old = READ_ONCE(*word);
+		if (owned(obj, old & SHS_WORD_OWNER, wakes)) {
+			if (old & SHS_WORD_WAITERS ||
+			    cmpxchg(word, old, old | SHS_WORD_WAITERS) == old)
+				return;
+			continue;
+		}
+		/* owned() may have repaired the owner and cancelled waiters */
+		if (list_empty(&obj->queue) || old != READ_ONCE(*word))
+			continue;
+		head = list_first_entry(&obj->queue, struct shs_waiter, node);
+		if (obj->flags & SHS_INIT_FIFO ||
+		    shs_now_ns() - head->since_ns > SHS_HANDOFF_NS) {
+			if (hand_off(obj, head, old, wakes))
+				return;
+			continue;
+		}
+		new = idle_bits(obj) | died_bit(obj, old, old & SHS_WORD_OWNER);
+		if (cmpxchg(word, old, new) == old)
+			break;
+	}
+	shs_kick_head(obj, wakes);
+}
+
+static int free_word(struct shs_object *obj, u32 id, bool died, bool keep_died)
+{
+	u32 *word = word_of(obj), old, new;
+	int i;
+
+	for (i = 0; i < SHS_CAS_TRIES; i++) {
+		old = READ_ONCE(*word);
+		if ((old & SHS_WORD_OWNER) != id)
+			return -EPERM;
+		new = idle_bits(obj);
+		if (died || (keep_died && old & SHS_WORD_DIED))
+			new |= SHS_WORD_DIED;
+		if (cmpxchg(word, old, new) == old)
+			return 0;
+	}
+	return -EAGAIN;
+}
+
+static int word_release(struct shs_object *obj, struct shs_waiter *w, bool notice)
+{
+	lockdep_assert_held(&obj->lock);
+	if (w->att)
+		return free_word(obj, w->att->id, notice, false);
+	if (!--obj->mutex.kernel_holds)
+		free_word(obj, SHS_ID_KERNEL, false, true);
+	return 0;
+}
+
+static void word_repair(struct shs_object *obj, struct shs_attachment *att,
+			 struct shs_wakes *wakes)
+{
+	lockdep_assert_held(&obj->lock);
+	if (shs_mutex_owner(obj) != att->id)
+		return;
+	shs_death_note(att, SHS_MODE_EXCLUSIVE);
+	/* if a hostile writer makes it fail, the stale id says the same */
+	free_word(obj, att->id, obj->kind != SHS_KIND_CELL, false);
+}
+
+u32 shs_mutex_owner(const struct shs_object *obj)
+{
+	return READ_ONCE(*word_of(obj)) & SHS_WORD_OWNER;
+}
+
+bool shs_mutex_died(const struct shs_object *obj)
+{
+	return READ_ONCE(*word_of(obj)) & SHS_WORD_DIED;
+}
+
+/* By a single operation that holds the word. */
+void shs_mutex_clear_died(struct shs_object *obj)
+{
+	u32 *word = word_of(obj), old;
+	int i;
+
+	lockdep_assert_held(&obj->lock);
+	for (i = 0; i < SHS_CAS_TRIES; i++) {
+		old = READ_ONCE(*word);
+		if (cmpxchg(word, old, old & ~SHS_WORD_DIED) == old)
+			return;
+	}
+}
+
+const struct shs_kind_ops shs_mutex_ops = {
+	.try = word_try,
+	.release = word_release,
+	.repair = word_repair,
+	.pass = word_pass,
+};

@@ -1,0 +1,415 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Life of an object.
+ *
+ *   shell --INIT--> ready --no opens and no names--> gone
+ *
+ * opens counts open files (an O_PATH file is none), names the directory entries.
+ * At zero of both the value is freed and uncharged under no lock that an opener
+ * could hold; the inode may live on under an O_PATH file, whose re-open then fails:
+ *
+ *   last close                      re-open through /proc/self/fd
+ *   lock; opens 1 -> 0; gone
+ *                                   lock; gone: -ENOENT
+ *   free the value
+ *
+ * The first attach moves control and shared from one kernel allocation into pages
+ * (shs_object_page_in), which then stay for the life of the value.
+ */
+#include <linux/cred.h>
+#include "shstate.h"
+
+struct kmem_cache *shs_object_cache;
+static atomic64_t last_serial;
+
+static void guard_init(struct shs_object *obj, u32 kind)
+{
+	if (kind == SHS_KIND_RWLOCK)
+		init_rwsem(&obj->guard.rwsem);
+	else
+		mutex_init(&obj->guard.mutex);
+}
+
+/* shared: rwlock readers may be in together; the other kinds have no such mode. */
+void shs_guard_lock(struct shs_object *obj, bool shared)
+{
+	if (obj->kind != SHS_KIND_RWLOCK)
+		mutex_lock(&obj->guard.mutex);
+	else if (shared)
+		down_read(&obj->guard.rwsem);
+	else
+		down_write(&obj->guard.rwsem);
+}
+
+void shs_guard_unlock(struct shs_object *obj, bool shared)
+{
+	if (obj->kind != SHS_KIND_RWLOCK)
+		mutex_unlock(&obj->guard.mutex);
+	else if (shared)
+		up_read(&obj->guard.rwsem);
+	else
+		up_write(&obj->guard.rwsem);
+}
+
+/* A shell, charged to the caller as one object. */
+struct shs_object *shs_object_new(struct super_block *sb)
+{
+	struct shs_object *obj;
+	int ret = shs_charge(sb, current_uid(), 1, 0);
+
+	if (ret)
+		return ERR_PTR(ret);
+	obj = kmem_cache_zalloc(shs_object_cache, GFP_KERNEL_ACCOUNT);
+	if (!obj) {
+		shs_uncharge(sb, current_uid(), 1, 0);
+		return ERR_PTR(-ENOMEM);
+	}
+	spin_lock_init(&obj->lock);
+	INIT_LIST_HEAD(&obj->queue);
+	xa_init_flags(&obj->atts, XA_FLAGS_ALLOC1);
+	obj->serial = atomic64_inc_return(&last_serial);
+	obj->uid = current_uid();
+	obj->sb = sb;
+	return obj;
+}
+
+static size_t control_pages_size(const struct shs_object *obj)
+{
+	return PAGE_ALIGN(obj->geo.control_bytes);
+}
+
+static size_t shared_pages_size(const struct shs_object *obj)
+{
+	return PAGE_ALIGN(obj->geo.shared_bytes);
+}
+
+static size_t data_size(const struct shs_object *obj)
+{
+	return ALIGN(obj->geo.control_bytes, 64) + obj->geo.shared_bytes;
+}
+
+size_t shs_private_size(const struct shs_object *obj)
+{
+	return obj->geo.lanes_bytes + PAGE_ALIGN(SHS_THREADS_MAX * sizeof(struct shs_thread));
+}
+
+/* Nobody can reach the value any more: gone is set, or the inode is being evicted. */
+static void free_value(struct shs_object *obj)
+{
+	if (!shs_is_ready(obj))
+		return;
+	if (obj->paged) {
+		free_pages_exact(obj->control, control_pages_size(obj));
+		if (obj->shared)
+			free_pages_exact(obj->shared, shared_pages_size(obj));
+	}
+	kvfree(obj->data);
+	kvfree(obj->meta);
+	shs_uncharge(obj->sb, obj->uid, 0, obj->charged);
+	obj->charged = 0;
+}
+
+/* With the inode: ends what is left, the value too if a name held it until umount. */
+void shs_object_free(struct shs_object *obj)
+{
+	if (!obj->gone)
+		free_value(obj);
+	WARN_ON_ONCE(!xa_empty(&obj->atts) || !list_empty(&obj->queue));
+	xa_destroy(&obj->atts);
+	put_pid(obj->death.pid);
+	shs_uncharge(obj->sb, obj->uid, 1, 0);
+	kmem_cache_free(shs_object_cache, obj);
+}
+
+int shs_object_open(struct shs_object *obj)
+{
+	int ret = 0;
+
+	spin_lock(&obj->lock);
+	if (obj->gone)
+		ret = -ENOENT;
+	else
+		obj->opens++;
+	spin_unlock(&obj->lock);
+	return ret;
+}
+
+static void drop_count(struct shs_object *obj, u32 *count)
+{
+	bool last;
+
+	spin_lock(&obj->lock);
+	--*count;
+	last = !obj->opens && !obj->names;
+	if (last)
+		obj->gone = true;
+	spin_unlock(&obj->lock);
+	if (last)
+		free_value(obj);
+}
+
+void shs_object_release(struct shs_object *obj)
+{
+	drop_count(obj, &obj->opens);
+}
+
+void shs_object_unlink(struct shs_object *obj)
+{
+	drop_count(obj, &obj->names);
+}
+
+int shs_object_link(struct shs_object *obj)
+{
+	int ret = 0;
+
+	if (!shs_is_ready(obj))
+		return -EINVAL;
+	spin_lock(&obj->lock);
+	if (obj->gone)
+		ret = -ENOENT;
+	else
+		obj->names++;
+	spin_unlock(&obj->lock);
+	return ret;
+}
+
+/* ---- SHS_IOC_INIT ---- */
+
+static bool value_allowed(const struct shs_ioc_init *in, u64 bytes)
+{
+	bool number = shs_type_is_number(in->type);
+	bool data = number || in->type == SHS_TYPE_BYTES;
+	bool none = in->type == SHS_TYPE_NONE && !in->count;
+
+	switch ((enum shs_kind)in->kind) {
+	case SHS_KIND_ATOMIC:
+		return number && bytes && bytes <= SHS_VALUE_MAX;
+	case SHS_KIND_COUNTER:
+		return in->type == SHS_TYPE_I64 && in->count && in->count <= SHS_COUNTER_MAX;
+	case SHS_KIND_MUTEX:
+	case SHS_KIND_RWLOCK:
+		return none || (data && bytes && bytes <= SHS_VALUE_MAX);
+	case SHS_KIND_CONDVAR:
+	case SHS_KIND_ONCE:
+		return none;
+	case SHS_KIND_CELL:
+		return data && bytes && bytes <= SHS_CELL_MAX;
+	case SHS_KIND_NONE:
+		break;
+	}
+	return false;
+}
+
+static u32 flags_allowed(u32 kind)
+{
+	switch (kind) {
+	case SHS_KIND_MUTEX:
+		return SHS_INIT_FIFO;
+	case SHS_KIND_ONCE:
+		return SHS_INIT_POISON;
+	}
+	return 0;
+}
+
+static int check_init(const struct shs_ioc_init *in)
+{
+	u64 bytes = (u64)in->count * shs_type_size(in->type);
+
+	if (in->pad || !value_allowed(in, bytes) || in->flags & ~flags_allowed(in->kind))
+		return -EINVAL;
+	if (in->value_size ? in->value_size != bytes || !in->value : in->value)
+		return -EINVAL;
+	if (in->meta_size ? in->meta_size > SHS_META_MAX || !in->meta : in->meta)
+		return -EINVAL;
+	return 0;
+}
+
+static void set_geometry(struct shs_geometry *g, const struct shs_ioc_init *in)
+{
+	size_t area;
+
+	g->value_size = in->count * shs_type_size(in->type);
+	g->control_bytes = SHS_VALUE_OFFSET;
+	switch (in->kind) {
+	case SHS_KIND_COUNTER:
+		g->control_bytes += g->value_size;
+		g->lane_stride = ALIGN(g->value_size, 64);
+		break;
+	case SHS_KIND_CELL:
+		g->slot_stride = ALIGN(g->value_size, 64);
+		g->shared_bytes = SHS_VALUE_OFFSET + 2 * g->slot_stride;
+		break;
+	case SHS_KIND_RWLOCK:
+		g->lane_stride = 64;
+		fallthrough;
+	case SHS_KIND_MUTEX:
+	case SHS_KIND_ATOMIC:
+		g->shared_bytes = SHS_VALUE_OFFSET + g->value_size;
+		break;
+	}
+	if (!g->lane_stride)
+		return;
+	area = clamp_t(size_t, SHS_LANES_MAX * g->lane_stride, PAGE_SIZE, 65536);
+	g->lanes = min_t(u32, SHS_LANES_MAX, area / g->lane_stride);
+	g->lanes_bytes = PAGE_ALIGN(area);
+}
+
+static int bools_valid(const struct shs_ioc_init *in, const u8 *value)
+{
+	u32 i;
+
+	if (in->type == SHS_TYPE_BOOL)
+		for (i = 0; i < in->count; i++)
+			if (value[i] > 1)
+				return -ERANGE;
+	return 0;
+}
+
+/* Everything that can fail, into a shell of its own: the object is not touched yet. */
+static int prepare(struct shs_object *new, const struct shs_ioc_init *in)
+{
+	void *value;
+
+	set_geometry(&new->geo, in);
+	new->data = kvzalloc(data_size(new), GFP_KERNEL_ACCOUNT);
+	if (!new->data)
+		return -ENOMEM;
+	new->control = new->data;
+	if (new->geo.shared_bytes)
+		new->shared = new->data + ALIGN(new->geo.control_bytes, 64);
+	value = new->shared ? (void *)new->shared : (void *)new->control;
+	value += SHS_VALUE_OFFSET;
+	if (in->value_size) {
+		if (copy_from_user(value, u64_to_user_ptr(in->value), in->value_size))
+			return -EFAULT;
+		if (bools_valid(in, value))
+			return -ERANGE;
+	}
+	if (in->meta_size) {
+		new->meta = kvmalloc(in->meta_size, GFP_KERNEL_ACCOUNT);
+		if (!new->meta)
+			return -ENOMEM;
+		if (copy_from_user(new->meta, u64_to_user_ptr(in->meta), in->meta_size))
+			return -EFAULT;
+	}
+	if (in->flags & SHS_INIT_FIFO)
+		new->shared->word = SHS_WORD_KERNEL;
+	return 0;
+}
+
+/* 0, or -EALREADY: somebody else did. */
+static int publish(struct shs_object *obj, const struct shs_object *new,
+		   const struct shs_ioc_init *in, u64 charged)
+{
+	int ret = -EALREADY;
+
+	spin_lock(&obj->lock);
+	if (obj->kind == SHS_KIND_NONE) {
+		obj->type = in->type;
+		obj->count = in->count;
+		obj->flags = in->flags;
+		obj->geo = new->geo;
+		obj->data = new->data;
+		obj->control = new->control;
+		obj->shared = new->shared;
+		obj->meta = new->meta;
+		obj->meta_size = in->meta_size;
+		obj->charged = charged;
+		obj->created_ns = ktime_get_real_ns();
+		guard_init(obj, in->kind);
+		smp_store_release(&obj->kind, in->kind);	/* pairs with shs_is_ready() */
+		ret = 0;
+	}
+	spin_unlock(&obj->lock);
+	return ret;
+}
+
+long shs_init(struct shs_object *obj, void __user *argp)
+{
+	struct shs_ioc_init in;
+	struct shs_object *new;
+	u64 charge;
+	int ret;
+
+	ret = shs_copy_in(&in, argp);
+	if (ret)
+		return ret;
+	ret = check_init(&in);
+	if (ret)
+		return ret;
+	if (shs_is_ready(obj))
+		return -EALREADY;
+	new = kmem_cache_zalloc(shs_object_cache, GFP_KERNEL_ACCOUNT);
+	if (!new)
+		return -ENOMEM;
+	ret = prepare(new, &in);
+	if (ret)
+		goto free;
+	charge = data_size(new) + in.meta_size;
+	ret = shs_charge(obj->sb, obj->uid, 0, charge);
+	if (ret)
+		goto free;
+	ret = publish(obj, new, &in, charge);
+	if (!ret)
+		goto free_shell;
+	shs_uncharge(obj->sb, obj->uid, 0, charge);
+free:
+	kvfree(new->data);
+	kvfree(new->meta);
+free_shell:
+	kmem_cache_free(shs_object_cache, new);
+	return ret;
+}
+
+/* ---- pages ---- */
+
+static void move_to_pages(struct shs_object *obj, void *control, void *shared)
+{
+	spin_lock(&obj->lock);
+	memcpy(control, obj->control, obj->geo.control_bytes);
+	if (shared)
+		memcpy(shared, obj->shared, obj->geo.shared_bytes);
+	obj->control = control;
+	obj->shared = shared;
+	obj->paged = true;
+	spin_unlock(&obj->lock);
+}
+
+static int page_in(struct shs_object *obj)
+{
+	u64 bytes = control_pages_size(obj) + shared_pages_size(obj);
+	void *control, *shared = NULL;
+	int ret;
+
+	if (obj->paged)
+		return 0;
+	ret = shs_charge(obj->sb, obj->uid, 0, bytes);
+	if (ret)
+		return ret;
+	control = alloc_pages_exact(control_pages_size(obj), SHS_GFP_PAGES);
+	if (control && obj->geo.shared_bytes)
+		shared = alloc_pages_exact(shared_pages_size(obj), SHS_GFP_PAGES);
+	if (!control || (obj->geo.shared_bytes && !shared)) {
+		if (control)
+			free_pages_exact(control, control_pages_size(obj));
+		shs_uncharge(obj->sb, obj->uid, 0, bytes);
+		return -ENOMEM;
+	}
+	move_to_pages(obj, control, shared);
+	kvfree(obj->data);
+	obj->data = NULL;
+	shs_uncharge(obj->sb, obj->uid, 0, data_size(obj));
+	obj->charged += bytes - data_size(obj);
+	return 0;
+}
+
+/* 0, -ENOSPC, -EDQUOT or -ENOMEM. */
+int shs_object_page_in(struct shs_object *obj)
+{
+	int ret;
+
+	shs_guard_lock(obj, false);
+	ret = page_in(obj);
+	shs_guard_unlock(obj, false);
+	return ret;
+}

@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Single operations: complete critical sections executed by the kernel, the same for
+ * ioctl, io_uring and text writes.
+ *
+ *   check      everything about the arguments, against the table below
+ *   prepare    buffers in, and reply fields written once: a bad pointer fails here
+ *   run        the commit point; nothing in it can fail halfway
+ *   finish     reply out
+ *
+ * On a value that processes can lock (mutex, rwlock, cell) run takes that very lock
+ * as the owner SHS_ID_KERNEL, queued like any waiter; object->guard orders the
+ * operations among themselves.  Both are held for the copy only, not while waiting
+ * and not while touching user memory.
+ */
+#include <linux/nospec.h>
+#include <linux/sched/signal.h>
+#include "shstate.h"
+
+#define K(kind)		BIT(SHS_KIND_##kind)
+#define LOCKABLE	(K(MUTEX) | K(RWLOCK))
+
+enum {
+	USES_INDEX	= BIT(0),
+	USES_ARG	= BIT(1),
+	USES_EXPECTED	= BIT(2),
+	READS		= BIT(3),	/* tells something of the value: FMODE_READ */
+	WRITES		= BIT(4),	/* changes it: FMODE_WRITE */
+	BYTES_IN	= BIT(5),	/* bytes form: takes addr */
+	BYTES_OUT	= BIT(6),	/* bytes form: writes addr */
+	BYTES_OLD	= BIT(7),	/* bytes form: writes addr2 */
+	BYTES_CMP	= BIT(8),	/* bytes form: takes addr2 */
+	MAY_RECOVER	= BIT(9),
+	NO_ACQUIRE	= BIT(10),	/* order cannot be ACQUIRE or ACQ_REL */
+	NO_RELEASE	= BIT(11),	/* order cannot be RELEASE or ACQ_REL */
+
+	BYTES		= BYTES_IN | BYTES_OUT,
+	RMW		= USES_INDEX | USES_ARG | READS | WRITES,
+};
+
+static const struct op_rule {
+	u16 kinds;
+	u16 uses;
+} rules[] = {
+	[SHS_OP_LOAD] = { K(ATOMIC) | K(CELL) | K(COUNTER) | K(ONCE),
+			  USES_INDEX | READS | BYTES_OUT | NO_RELEASE },
+	[SHS_OP_STORE] = { K(ATOMIC) | K(CELL),
+			   USES_INDEX | USES_ARG | WRITES | BYTES_IN | NO_ACQUIRE },
+	[SHS_OP_SWAP] = { K(ATOMIC) | K(CELL), RMW | BYTES_IN | BYTES_OLD },
+	[SHS_OP_CMPXCHG] = { K(ATOMIC) | K(CELL),
+			     RMW | USES_EXPECTED | BYTES_IN | BYTES_OLD | BYTES_CMP },
+	[SHS_OP_FETCH_ADD] = { K(ATOMIC), RMW },
+	[SHS_OP_FETCH_SUB] = { K(ATOMIC), RMW },
+	[SHS_OP_FETCH_AND] = { K(ATOMIC), RMW },
+	[SHS_OP_FETCH_NAND] = { K(ATOMIC), RMW },
+	[SHS_OP_FETCH_OR] = { K(ATOMIC), RMW },
+	[SHS_OP_FETCH_XOR] = { K(ATOMIC), RMW },
+	[SHS_OP_FETCH_MAX] = { K(ATOMIC), RMW },
+	[SHS_OP_FETCH_MIN] = { K(ATOMIC), RMW },
+	[SHS_OP_FETCH_NOT] = { K(ATOMIC), USES_INDEX | READS | WRITES },
+	[SHS_OP_TAKE] = { K(CELL), READS | WRITES | BYTES_OUT },
+	[SHS_OP_ADD] = { K(COUNTER) | LOCKABLE, USES_INDEX | USES_ARG | WRITES | MAY_RECOVER },
+	[SHS_OP_RESET] = { K(COUNTER), RMW },
+	[SHS_OP_PEEK] = { LOCKABLE, USES_INDEX | READS | BYTES_OUT },
+	[SHS_OP_READ] = { LOCKABLE, USES_INDEX | READS | BYTES_OUT },
+	[SHS_OP_WRITE] = { LOCKABLE, USES_INDEX | USES_ARG | WRITES | BYTES_IN | MAY_RECOVER },
+	[SHS_OP_NOTIFY] = { K(CONDVAR), USES_ARG | WRITES },
+};
+
+/* One operation under way. */
+struct call {
+	struct shs_object *obj;
+	struct shs_ioc_op *op;
+	const struct op_rule *rule;
+	bool may_wait;
+	u8 *first;		/* what addr means, len bytes */
+	u8 *second;		/* what addr2 means, len bytes */
+	u8 small[128];
+};
+
+/* ---- check ---- */
+
+static bool is_value_kind(u32 kind)
+{
+	return kind == SHS_KIND_MUTEX || kind == SHS_KIND_RWLOCK || kind == SHS_KIND_CELL;
+}
+
+static int check_order(const struct call *c)
+{
+	const struct shs_ioc_op *op = c->op;
+	bool acquire = op->order == SHS_ACQUIRE || op->order == SHS_ACQ_REL;
+	bool release = op->order == SHS_RELEASE || op->order == SHS_ACQ_REL;
+
+	if (op->order > SHS_ACQ_REL || op->order_failure > SHS_ACQ_REL)
+		return -EINVAL;
+	if ((op->order || op->order_failure) && c->obj->kind != SHS_KIND_ATOMIC &&
+	    c->obj->kind != SHS_KIND_CELL)
+		return -EINVAL;
+	if (op->order_failure && (op->op != SHS_OP_CMPXCHG ||
+				  op->order_failure == SHS_RELEASE ||
+				  op->order_failure == SHS_ACQ_REL))
+		return -EINVAL;
+	if ((c->rule->uses & NO_ACQUIRE && acquire) || (c->rule->uses & NO_RELEASE && release))
+		return -EINVAL;
+	return 0;
+}
+
+static int check_bytes(const struct call *c)
+{
+	const struct shs_ioc_op *op = c->op;
+	u32 size = c->obj->geo.value_size;
+
+	if (!is_value_kind(c->obj->kind) || !(c->rule->uses & BYTES))
+		return -EINVAL;
+	if (op->index || op->arg || op->expected)
+		return -EINVAL;
+	if (op->addr2 && !(c->rule->uses & (BYTES_OLD | BYTES_CMP)))
+		return -EINVAL;
+	if (!op->len || op->offset > size || op->len > size - op->offset)
+		return -EINVAL;
+	if (c->obj->kind == SHS_KIND_CELL && op->len != size)
+		return -EINVAL;
+	return 0;
+}
+
+static bool fits_not_bool_only(const struct call *c)
+{
+	switch (c->op->op) {
+	case SHS_OP_FETCH_ADD:
+	case SHS_OP_FETCH_SUB:
+	case SHS_OP_FETCH_MAX:
+	case SHS_OP_FETCH_MIN:
+	case SHS_OP_ADD:
+		return c->obj->type != SHS_TYPE_BOOL;
+	}
+	return true;
+}
+
+static int check_numeric(const struct call *c)
+{
+	struct shs_ioc_op *op = c->op;
+	const struct shs_object *obj = c->obj;
+	u16 uses = c->rule->uses;
+
+	if (op->addr || op->addr2 || op->offset || op->len)
+		return -EINVAL;
+	if ((op->index && !(uses & USES_INDEX)) || (op->arg && !(uses & USES_ARG)) ||
+	    (op->expected && !(uses & USES_EXPECTED)))
+		return -EINVAL;
+	if (!shs_type_is_number(obj->type))	/* condvar, once; else only bytes */
+		return obj->type == SHS_TYPE_NONE && !is_value_kind(obj->kind) && !op->index ?
+		       0 : -EINVAL;
+	if (op->index >= obj->count || (obj->kind == SHS_KIND_CELL && obj->count != 1))
+		return -EINVAL;
+	op->index = array_index_nospec(op->index, obj->count);
+	if (!fits_not_bool_only(c))
+		return -EOPNOTSUPP;
+	if ((uses & USES_ARG && !shs_number_fits(obj->type, op->arg)) ||
+	    (uses & USES_EXPECTED && !shs_number_fits(obj->type, op->expected)))
+		return -ERANGE;
+	return 0;
+}
+
+static int check(struct call *c)
+{
+	struct shs_ioc_op *op = c->op;
+	struct shs_deadline d;
+	int ret;
+
+	if (!op->op || op->op >= ARRAY_SIZE(rules))
+		return -EINVAL;
+	c->rule = &rules[array_index_nospec(op->op, ARRAY_SIZE(rules))];
+	if (op->flags & ~(SHS_OP_BYTES | SHS_OP_NOWAIT | SHS_OP_RECOVER) || op->pad ||
+	    op->result || op->notice)
+		return -EINVAL;
+	if (!(c->rule->kinds & BIT(c->obj->kind)))
+		return -EOPNOTSUPP;
+	if (op->flags & SHS_OP_RECOVER &&
+	    !(c->rule->uses & MAY_RECOVER && is_value_kind(c->obj->kind)))
+		return -EINVAL;
+	ret = shs_deadline_set(&d, op->deadline, op->clock) ?: check_order(c);
+	if (ret)
+		return ret;
+	return op->flags & SHS_OP_BYTES ? check_bytes(c) : check_numeric(c);
+}
+
+static int check_mode(const struct call *c, fmode_t mode)
+{
+	u16 uses = c->rule->uses;
+	bool reads = uses & READS || (c->op->op == SHS_OP_ADD && c->obj->kind != SHS_KIND_COUNTER);
+
+	if ((reads && !(mode & FMODE_READ)) || (uses & WRITES && !(mode & FMODE_WRITE)))
+		return -EACCES;
+	return 0;
+}
+
+/* ---- run, on values ---- */
+
+static void *number_at(const struct call *c, void *value)
+{
+	return value + (size_t)c->op->index * shs_type_size(c->obj->type);
+}
+
+/* The new value, if op changes it at all; writes result and the byte buffers. */
+static int change_number(const struct call *c, void *value, u64 *new)
+{
+	struct shs_ioc_op *op = c->op;
+	u64 old = shs_number_load(c->obj->type, number_at(c, value));
+
+	if (op->op != SHS_OP_STORE && op->op != SHS_OP_WRITE)
+		op->result = old;
+	*new = op->arg;
+	switch (op->op) {
+	case SHS_OP_CMPXCHG:
+		return old == op->expected ? 1 : -EREMCHG;
+	case SHS_OP_ADD:
+		*new = shs_number_wrap(c->obj->type, old + op->arg);
+		return 1;
+	case SHS_OP_TAKE:
+		*new = 0;
+		return 1;
+	case SHS_OP_STORE:
+	case SHS_OP_SWAP:
+	case SHS_OP_WRITE:
+		return 1;
+	}
+	return 0;
+}
+
+/* The same for bytes: 1 when first holds what to store. */
+static int change_bytes(const struct call *c, const void *value)
+{
+	const struct shs_ioc_op *op = c->op;
+	const void *at = value + op->offset;
+	bool equal;
+
+	switch (op->op) {
+	case SHS_OP_CMPXCHG:
+		equal = !memcmp(c->second, at, op->len);
+		memcpy(c->second, at, op->len);
+		return equal ? 1 : -EREMCHG;
+	case SHS_OP_SWAP:
+		memcpy(c->second, at, op->len);
+		return 1;
+	case SHS_OP_STORE:
+	case SHS_OP_WRITE:
+		return 1;
+	case SHS_OP_TAKE:
+		memcpy(c->first, at, op->len);
+		memset(c->second, 0, op->len);
+		return 1;
+	}
+	memcpy(c->first, at, op->len);
+	return 0;
+}
+
+static void store_bytes(const struct call *c, void *value)
+{
+	const void *new = c->op->op == SHS_OP_TAKE ? c->second : c->first;
+
+	if (c->obj->kind == SHS_KIND_CELL)
+		shs_cell_publish(c->obj, new);
+	else
+		memcpy(value + c->op->offset, new, c->op->len);
+}
+
+static void store_number(const struct call *c, void *value, u64 new)
+{
+	u64 image;
+
+	if (c->obj->kind != SHS_KIND_CELL) {
+		shs_number_store(c->obj->type, number_at(c, value), new);
+		return;
+	}
+	shs_number_store(c->obj->type, &image, new);
+	shs_cell_publish(c->obj, &image);
+}
+
+/* With guard, and but for PEEK the lock itself, held. */
+static int change_value(const struct call *c)
+{
+	void *value = c->obj->kind == SHS_KIND_CELL ? shs_cell_current(c->obj) :
+						      shs_value(c->obj);
+	u64 new;
+	int ret;
+
+	if (c->op->flags & SHS_OP_BYTES) {
+		ret = change_bytes(c, value);
+		if (ret > 0)
+			store_bytes(c, value);
+	} else {
+		ret = change_number(c, value, &new);
+		if (ret > 0)
+			store_number(c, value, new);
+	}
+	return min(ret, 0);
+}
+
+/*
+ * The owner-died notice: reported, and consumed only by a change with RECOVER.
+ * -EUCLEAN: a change without.
+ */
+static int check_notice(const struct call *c)
+{
+	struct shs_object *obj = c->obj;
+	int ret = 0;
+	bool died;
+
+	spin_lock(&obj->lock);
+	died = obj->kind == SHS_KIND_RWLOCK ? obj->rwlock.died : shs_mutex_died(obj);
+	if (died && obj->kind != SHS_KIND_CELL) {
+		c->op->notice = SHS_NOTICE_OWNER_DIED;
+		if (c->op->flags & SHS_OP_RECOVER) {
+			if (obj->kind == SHS_KIND_RWLOCK)
+				obj->rwlock.died = false;
+			else
+				shs_mutex_clear_died(obj);
+		} else if (c->rule->uses & WRITES) {
+			ret = -EUCLEAN;
+		}
+	}
+	spin_unlock(&obj->lock);
+	return ret;
+}
+
+static int run_locked(const struct call *c, bool shared)
+{
+	int ret = check_notice(c);
+
+	if (ret)
+		return ret;
+	shs_guard_lock(c->obj, shared);
+	ret = change_value(c);
+	shs_guard_unlock(c->obj, shared);
+	return ret;
+}
+
+static int run_value(const struct call *c)
+{
+	bool wait = c->may_wait && !(c->op->flags & SHS_OP_NOWAIT);
+	struct shs_waiter w = { .mode = SHS_MODE_EXCLUSIVE };
+	struct shs_deadline d;
+	int ret;
+
+	if (c->op->op == SHS_OP_PEEK)
+		return run_locked(c, true);
+	if (c->op->op == SHS_OP_READ && c->obj->kind == SHS_KIND_RWLOCK)
+		w.mode = SHS_MODE_READ;
+	shs_deadline_set(&d, c->op->deadline, c->op->clock);
+	ret = shs_acquire(c->obj, &w, wait ? &d : NULL);
+	if (ret)
+		return ret;
+	ret = run_locked(c, w.mode == SHS_MODE_READ);
+	shs_release_waiter(c->obj, &w);
+	return ret;
+}
+
+/* ---- run, on kinds without a lock ---- */
+
+static int run_atomic(const struct call *c)
+{
+	int ret;
+
+	for (;;) {
+		spin_lock(&c->obj->lock);
+		ret = shs_atomic_op(c->obj, c->op);
+		spin_unlock(&c->obj->lock);
+		if (ret != -EAGAIN)
+			return ret;
+		if (!c->may_wait)
+			return -EBUSY;
+		if (signal_pending(current))
+			return -ERESTARTSYS;
+		cond_resched();
+	}
+}
+
+static int run_counter(const struct call *c)
+{
+	struct shs_ioc_op *op = c->op;
+
+	spin_lock(&c->obj->lock);
+	switch (op->op) {
+	case SHS_OP_LOAD:
+		shs_counter_sum(c->obj, op->index, &op->result);
+		break;
+	case SHS_OP_ADD:
+		shs_counter_add(c->obj, op->index, op->arg);
+		break;
+	case SHS_OP_RESET:
+		shs_counter_reset(c->obj, op->index, op->arg, &op->result);
+		break;
+	}
+	spin_unlock(&c->obj->lock);
+	return 0;
+}
+
+static int run_condvar(const struct call *c)
+{
+	struct shs_wakes wakes = { };
+
+	spin_lock(&c->obj->lock);
+	c->op->result = shs_condvar_notify(c->obj, c->op->arg, &wakes);
+	spin_unlock(&c->obj->lock);
+	shs_wakes_flush(&wakes);
+	return 0;
+}
+
+static int run_once(const struct call *c)
+{
+	spin_lock(&c->obj->lock);
+	c->op->result = shs_once_state(c->obj);
+	spin_unlock(&c->obj->lock);
+	return 0;
+}
+
+static int run(const struct call *c)
+{
+	switch ((enum shs_kind)c->obj->kind) {
+	case SHS_KIND_ATOMIC:
+		return run_atomic(c);
+	case SHS_KIND_COUNTER:
+		return run_counter(c);
+	case SHS_KIND_CONDVAR:
+		return run_condvar(c);
+	case SHS_KIND_ONCE:
+		return run_once(c);
+	case SHS_KIND_MUTEX:
+	case SHS_KIND_RWLOCK:
+	case SHS_KIND_CELL:
+		return run_value(c);
+	case SHS_KIND_NONE:
+		break;
+	}
+	return -EUNATCH;
+}
+
+/* A numeric operation from inside the kernel; the fields are checked as ever. */
+int shs_op_run(struct shs_object *obj, struct shs_ioc_op *op, bool may_wait)
+{
+	struct call c = { .obj = obj, .op = op, .may_wait = may_wait };
+	int ret = check(&c);
+
+	return ret ?: run(&c);
+}
+
+/* ---- buffers ---- */
+
+static int alloc_buffers(struct call *c)
+{
+	size_t len = c->op->len;
+
+	if (!(c->op->flags & SHS_OP_BYTES))
+		return 0;
+	c->first = 2 * len <= sizeof(c->small) ? c->small : kvmalloc(2 * len, GFP_KERNEL_ACCOUNT);
+	if (!c->first)
+		return -ENOMEM;
+	c->second = c->first + len;
+	return 0;
+}
+
+static void free_buffers(struct call *c)
+{
+	if (c->first != c->small)
+		kvfree(c->first);
+}
+
+/* Reads the buffer and, where a reply will replace it, writes the same bytes back. */
+static int buffer_in(u8 *buf, u64 addr, u32 len, bool replaced)
+{
+	void __user *user = u64_to_user_ptr(addr);
+
+	if (copy_from_user(buf, user, len) || (replaced && copy_to_user(user, buf, len)))
+		return -EFAULT;
+	return 0;
+}
+
+static int buffers_in(struct call *c)
+{
+	const struct shs_ioc_op *op = c->op;
+	u16 uses = c->rule->uses;
+	int ret = 0;
+
+	if (!(op->flags & SHS_OP_BYTES))
+		return 0;
+	/* a result without side effect may fail to be written afterwards */
+	if (uses & BYTES_IN || op->op == SHS_OP_TAKE)
+		ret = buffer_in(c->first, op->addr, op->len, op->op == SHS_OP_TAKE);
+	if (!ret && uses & BYTES_OLD)
+		ret = buffer_in(c->second, op->addr2, op->len, true);
+	return ret;
+}
+
+static int buffers_out(const struct call *c)
+{
+	const struct shs_ioc_op *op = c->op;
+	u16 uses = c->rule->uses;
+
+	if (!(op->flags & SHS_OP_BYTES))
+		return 0;
+	if (uses & BYTES_OUT && copy_to_user(u64_to_user_ptr(op->addr), c->first, op->len))
+		return uses & WRITES ? 0 : -EFAULT;
+	if (uses & BYTES_OLD && copy_to_user(u64_to_user_ptr(op->addr2), c->second, op->len))
+		return 0;
+	return 0;
+}
+
+/*
+ * Both doors: the object fd's ioctl, and io_uring, where it must not wait for a
+ * holder.  size is what the caller says the struct's size is.
+ */
+long shs_op(struct file *file, struct shs_object *obj, void __user *argp, u32 size, bool may_wait)
+{
+	struct shs_ioc_op op;
+	struct call c = { .obj = obj, .op = &op, .may_wait = may_wait };
+	int ret, out;
+
+	ret = shs_struct_in(&op, sizeof(op), size, argp);
+	if (ret)
+		return ret;
+	ret = check(&c) ?: check_mode(&c, file->f_mode) ?: alloc_buffers(&c);
+	if (ret)
+		return ret;
+	ret = buffers_in(&c) ?: shs_copy_out(argp, &op);
+	if (ret)
+		goto free;
+	ret = run(&c);
+	if (!ret || ret == -EREMCHG) {
+		out = buffers_out(&c);
+		ret = ret ?: out;
+	}
+	shs_copy_out(argp, &op);	/* past the commit point: a racing munmap loses it */
+free:
+	free_buffers(&c);
+	return ret;
+}

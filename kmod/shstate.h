@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the parts of the module that touch the kernel share; the model is in core.h. */
+#ifndef _SHS_SHSTATE_H
+#define _SHS_SHSTATE_H
+
+#include <linux/fs.h>
+#include <linux/ktime.h>
+#include <linux/mm.h>
+#include <linux/seq_file.h>
+#include <linux/slab.h>
+#include <linux/uaccess.h>
+#include "compat.h"
+#include "core.h"
+
+/* One mount.  Usage is exact; limits may be lowered below it by a remount. */
+struct shs_limits {
+	u64 nr_objects, size;			/* of the mount */
+	u64 nr_objects_user, size_user;		/* of one user; 0: a quarter of the mount's */
+};
+
+struct shs_sb_info {
+	struct mutex limit_lock;
+	struct shs_limits max;			/* limit_lock */
+	u64 objects, bytes;			/* in use; limit_lock */
+	struct xarray users;			/* uid -> struct shs_user; limit_lock */
+};
+
+static inline struct shs_sb_info *shs_sbi(const struct super_block *sb)
+{
+	return sb->s_fs_info;
+}
+
+/* limits.c */
+int shs_charge(struct super_block *sb, kuid_t uid, u64 objects, u64 bytes);
+void shs_uncharge(struct super_block *sb, kuid_t uid, u64 objects, u64 bytes);
+
+/* main.c */
+extern const struct file_operations shs_object_fops;
+
+/* fs.c */
+extern struct file_system_type shs_fs_type;
+
+/* A region is one physical run: a big one may fail, which is an answer and no news. */
+#define SHS_GFP_PAGES	(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN)
+
+/* object.c */
+extern struct kmem_cache *shs_object_cache;
+struct shs_object *shs_object_new(struct super_block *sb);
+void shs_object_free(struct shs_object *obj);
+int shs_object_open(struct shs_object *obj);
+void shs_object_release(struct shs_object *obj);
+int shs_object_link(struct shs_object *obj);
+void shs_object_unlink(struct shs_object *obj);
+int shs_object_page_in(struct shs_object *obj);
+long shs_init(struct shs_object *obj, void __user *argp);
+void shs_guard_lock(struct shs_object *obj, bool shared);
+void shs_guard_unlock(struct shs_object *obj, bool shared);
+size_t shs_private_size(const struct shs_object *obj);
+
+static inline bool shs_is_ready(const struct shs_object *obj)
+{
+	return smp_load_acquire(&obj->kind) != SHS_KIND_NONE;	/* pairs with shs_init() */
+}
+
+/* attach.c, map.c */
+extern struct kmem_cache *shs_att_cache;
+extern const struct file_operations shs_att_fops;
+long shs_attach(struct file *file, struct shs_object *obj, void __user *argp);
+int shs_att_mmap(struct file *file, struct vm_area_struct *vma);
+int shs_att_check(const struct shs_attachment *att);
+
+/* wait.c */
+struct shs_deadline {
+	ktime_t at;		/* KTIME_MAX: none */
+	clockid_t clock;
+};
+
+int shs_deadline_set(struct shs_deadline *d, u64 ns, u8 clock);
+int shs_sleep(struct shs_waiter *w, const struct shs_deadline *d);
+int shs_acquire(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d);
+void shs_release_waiter(struct shs_object *obj, struct shs_waiter *w);
+
+/* lock.c */
+long shs_lock(struct shs_attachment *att, void __user *argp);
+long shs_unlock(struct shs_attachment *att, void __user *argp);
+long shs_once(struct shs_attachment *att, void __user *argp);
+
+/* condwait.c */
+long shs_condvar_wait(struct shs_attachment *att, void __user *argp);
+void shs_tickets_free(struct shs_attachment *att);
+
+/* op.c */
+int shs_op_run(struct shs_object *obj, struct shs_ioc_op *op, bool may_wait);
+long shs_op(struct file *file, struct shs_object *obj, void __user *argp, u32 size, bool may_wait);
+
+/* uring.c */
+int shs_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
+
+/* text.c */
+ssize_t shs_text_read(struct file *file, char __user *buf, size_t len, loff_t *pos);
+ssize_t shs_text_write(struct file *file, const char __user *buf, size_t len, loff_t *pos);
+
+/* info.c */
+long shs_abi(void __user *argp);
+long shs_info(struct shs_object *obj, void __user *argp);
+long shs_death(struct shs_object *obj, void __user *argp);
+long shs_meta(struct shs_object *obj, void __user *argp);
+void shs_show_object(struct seq_file *m, struct shs_object *obj);
+
+/* main.c: structs that begin with their size */
+int shs_size_in(u32 *usize, size_t min, void __user *argp);
+int shs_struct_in(void *dst, size_t ksize, u32 usize, const void __user *argp);
+int shs_struct_out(void __user *argp, u32 usize, const void *src, size_t ksize);
+
+/* Copies a struct whose first published size is its present one. */
+#define shs_copy_in(ptr, argp)							\
+({										\
+	u32 __usize;								\
+	int __ret = shs_size_in(&__usize, sizeof(*(ptr)), argp);		\
+										\
+	if (!__ret)								\
+		__ret = shs_struct_in(ptr, sizeof(*(ptr)), __usize, argp);	\
+	__ret;									\
+})
+#define shs_copy_out(argp, ptr)							\
+	shs_struct_out(argp, (ptr)->size, ptr, sizeof(*(ptr)))
+
+#endif

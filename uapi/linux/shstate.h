@@ -1,0 +1,389 @@
+/* SPDX-License-Identifier: ((GPL-2.0 WITH Linux-syscall-note) OR MIT) */
+/*
+ * shstate: shared state for processes.
+ *
+ * An object is a file of the file system type "shstate" (usual mount point
+ * /dev/shstate).  Create: open(dir, O_TMPFILE | O_RDWR), SHS_IOC_INIT, linkat().
+ *
+ *   object fd      a capability: single operations (SHS_IOC_OP), owns nothing
+ *   attachment fd  made by SHS_IOC_ATTACH, bound to one address space: owns
+ *                  locks, waits, and the mapped regions
+ *
+ * Each struct begins with its size.  A caller with an older, shorter struct is
+ * served as if the rest were zero; one with a newer, longer struct is served if
+ * the part that this kernel does not know is zero, else -E2BIG.  A size below
+ * the first published one is -EINVAL.  Unknown flags and non-zero padding are
+ * -EINVAL.  A field marked "out" must be zero on entry where it says so.
+ *
+ * Layouts are the same for 32-bit and 64-bit callers.  Until SHS_ABI_LEVEL
+ * becomes 1 they may still change.
+ */
+#ifndef _UAPI_LINUX_SHSTATE_H
+#define _UAPI_LINUX_SHSTATE_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+#define SHS_ABI_LEVEL		0
+#define SHS_SUPER_MAGIC		0x53485354	/* "SHST", statfs.f_type */
+#define SHS_IOC_MAGIC		0xE8
+
+/* On any file of the file system, the directory too. */
+#define SHS_IOC_ABI		_IO(SHS_IOC_MAGIC, 0x00)	/* struct shs_ioc_abi */
+/* On an object fd.  SHS_IOC_OP also by IORING_OP_URING_CMD, see shs_sqe. */
+#define SHS_IOC_INIT		_IO(SHS_IOC_MAGIC, 0x01)	/* struct shs_ioc_init */
+#define SHS_IOC_OP		_IO(SHS_IOC_MAGIC, 0x02)	/* struct shs_ioc_op */
+#define SHS_IOC_ATTACH		_IO(SHS_IOC_MAGIC, 0x03)	/* struct shs_ioc_attach */
+/* On an object fd or an attachment fd. */
+#define SHS_IOC_INFO		_IO(SHS_IOC_MAGIC, 0x04)	/* struct shs_ioc_info */
+#define SHS_IOC_DEATH		_IO(SHS_IOC_MAGIC, 0x05)	/* struct shs_ioc_death */
+#define SHS_IOC_META		_IO(SHS_IOC_MAGIC, 0x06)	/* struct shs_ioc_meta */
+/* On an attachment fd. */
+#define SHS_IOC_LOCK		_IO(SHS_IOC_MAGIC, 0x10)	/* struct shs_ioc_lock */
+#define SHS_IOC_UNLOCK		_IO(SHS_IOC_MAGIC, 0x11)	/* struct shs_ioc_lock */
+#define SHS_IOC_WAIT		_IO(SHS_IOC_MAGIC, 0x12)	/* struct shs_ioc_wait */
+#define SHS_IOC_ONCE		_IO(SHS_IOC_MAGIC, 0x13)	/* struct shs_ioc_once */
+
+/* What an object is. */
+enum shs_kind {
+	SHS_KIND_NONE = 0,
+	SHS_KIND_ATOMIC,	/* array of cells with atomic operations */
+	SHS_KIND_COUNTER,	/* array of i64, sharded over lanes */
+	SHS_KIND_MUTEX,		/* value with one owner */
+	SHS_KIND_RWLOCK,	/* value with readers or one writer */
+	SHS_KIND_CONDVAR,	/* waits beside a mutex; no value */
+	SHS_KIND_ONCE,		/* run once; no value */
+	SHS_KIND_CELL		/* value swapped whole, never torn */
+};
+
+/* Type of one element of the value. */
+enum shs_type {
+	SHS_TYPE_NONE = 0,	/* condvar and once, which have no value */
+	SHS_TYPE_BYTES,		/* count opaque bytes: mutex, rwlock, cell */
+	SHS_TYPE_BOOL,
+	SHS_TYPE_U8,
+	SHS_TYPE_I8,
+	SHS_TYPE_U16,
+	SHS_TYPE_I16,
+	SHS_TYPE_U32,
+	SHS_TYPE_I32,
+	SHS_TYPE_U64,
+	SHS_TYPE_I64		/* the only type of a counter */
+};
+
+#define SHS_VALUE_MAX		65536	/* bytes; atomic, mutex, rwlock */
+#define SHS_CELL_MAX		4096	/* bytes */
+#define SHS_COUNTER_MAX		512	/* elements */
+#define SHS_META_MAX		4096	/* bytes */
+
+/* Waiting: absolute deadline in ns on one of these clocks. */
+enum shs_clock {
+	SHS_CLOCK_MONOTONIC = 0,
+	SHS_CLOCK_REALTIME,
+	SHS_CLOCK_BOOTTIME
+};
+#define SHS_FOREVER		(~(__u64)0)	/* deadline: none */
+
+struct shs_ioc_abi {
+	__u32 size;
+	__u32 abi_level;	/* out: SHS_ABI_LEVEL of the module */
+	__u64 features;		/* out: SHS_FEATURE_* */
+};
+
+#define SHS_FEATURE_URING	(1ULL << 0)	/* SHS_IOC_OP through io_uring */
+
+/* flags of SHS_IOC_INIT */
+#define SHS_INIT_FIFO		(1U << 0)	/* mutex: strict queue order, no barging */
+#define SHS_INIT_POISON		(1U << 1)	/* once: a dead initialiser poisons */
+
+/* Requires a fd open for writing on an object not yet initialised (-EALREADY). */
+struct shs_ioc_init {
+	__u32 size;
+	__u32 kind;		/* enum shs_kind */
+	__u32 type;		/* enum shs_type */
+	__u32 count;		/* elements; 0 for condvar and once */
+	__u32 flags;		/* SHS_INIT_* */
+	__u32 value_size;	/* bytes at value: 0 (all zero) or exactly count elements */
+	__u64 value;		/* address of the initial value, else 0 */
+	__u64 meta;		/* address of the metadata blob, else 0 */
+	__u32 meta_size;	/* bytes at meta, at most SHS_META_MAX */
+	__u32 pad;
+};
+
+/*
+ * Single operations.  The numeric form uses index, arg, expected and result;
+ * numbers narrower than 64 bits are sign- or zero-extended by their type, and
+ * one that does not fit the type is -ERANGE.  The bytes form (SHS_OP_BYTES) is
+ * for mutex, rwlock and cell.
+ */
+enum shs_opcode {
+	/* atomic; LOAD, STORE, SWAP, CMPXCHG also cell; LOAD also counter and once */
+	SHS_OP_LOAD = 1,	/* -> result; counter: exact sum; once: enum shs_once_state */
+	SHS_OP_STORE,		/* arg */
+	SHS_OP_SWAP,		/* arg; old -> result */
+	SHS_OP_CMPXCHG,		/* expected, arg; old -> result; -EREMCHG if it differs */
+	SHS_OP_FETCH_ADD,	/* arg; old -> result, as all fetch operations */
+	SHS_OP_FETCH_SUB,
+	SHS_OP_FETCH_AND,
+	SHS_OP_FETCH_NAND,
+	SHS_OP_FETCH_OR,
+	SHS_OP_FETCH_XOR,
+	SHS_OP_FETCH_MAX,
+	SHS_OP_FETCH_MIN,
+	SHS_OP_FETCH_NOT,
+	/* cell */
+	SHS_OP_TAKE,		/* leave zero; old -> result */
+	/* counter; ADD also mutex and rwlock (under the lock; old -> result) */
+	SHS_OP_ADD,		/* arg; wraps */
+	SHS_OP_RESET,		/* total becomes arg; old total -> result */
+	/* mutex and rwlock */
+	SHS_OP_PEEK,		/* no lock taken: may be in the middle of a change */
+	SHS_OP_READ,		/* under the lock (rwlock: the read lock) */
+	SHS_OP_WRITE,		/* under the lock */
+	/* condvar */
+	SHS_OP_NOTIFY		/* wake up to arg waiters (~0: all); number woken -> result */
+};
+
+/* flags of SHS_IOC_OP */
+#define SHS_OP_BYTES		(1U << 0)	/* bytes form */
+#define SHS_OP_NOWAIT		(1U << 1)	/* -EBUSY instead of waiting for a holder */
+#define SHS_OP_RECOVER		(1U << 2)	/* WRITE, ADD: accept a value whose owner died */
+
+/* Memory orders as C11 and Rust number them in their documents; 0 means SeqCst. */
+enum shs_order {
+	SHS_SEQ_CST = 0,
+	SHS_RELAXED,
+	SHS_ACQUIRE,
+	SHS_RELEASE,
+	SHS_ACQ_REL
+};
+
+/* notice, out */
+#define SHS_NOTICE_OWNER_DIED	(1U << 0)
+
+/*
+ * Bytes form: LOAD, PEEK, READ, TAKE write len bytes to addr; STORE, WRITE take
+ * them from addr; SWAP takes the new value from addr and writes the old one to
+ * addr2; CMPXCHG compares with the bytes at addr2, stores those at addr, and
+ * writes the old value to addr2.  A cell is accessed whole (offset 0, len the
+ * value's size); mutex and rwlock at any offset and length within the value.
+ */
+struct shs_ioc_op {
+	__u32 size;
+	__u32 op;		/* enum shs_opcode */
+	__u32 flags;		/* SHS_OP_* flags */
+	__u32 index;		/* element, numeric form */
+	__u64 arg;
+	__u64 expected;		/* CMPXCHG, numeric form */
+	__u64 result;		/* out; must be zero on entry */
+	__u64 addr;
+	__u64 addr2;
+	__u32 offset;		/* bytes */
+	__u32 len;		/* bytes */
+	__u64 deadline;		/* mutex, rwlock, cell: how long to wait for a holder */
+	__u8  clock;		/* enum shs_clock */
+	__u8  order;		/* enum shs_order; of success for CMPXCHG */
+	__u8  order_failure;	/* CMPXCHG */
+	__u8  pad;
+	__u32 notice;		/* out; must be zero on entry: SHS_NOTICE_* */
+};
+
+/*
+ * Payload of an SQE with opcode IORING_OP_URING_CMD and cmd_op SHS_IOC_OP on an
+ * object fd.  The struct at addr must stay valid until the completion, whose
+ * res is 0 or a negative errno; what is marked "out" is written to the struct.
+ * An operation that would wait for a holder completes with -EBUSY.
+ */
+struct shs_sqe {
+	__u64 addr;		/* of a struct shs_ioc_op */
+	__u32 size;		/* must equal its size field */
+	__u32 pad;
+};
+
+/*
+ * Regions of an attachment, by mmap offset, MAP_SHARED, each once, whole.
+ * Ownership begins when the private region is mapped and ends for good when it
+ * is unmapped, by munmap, exec, exit or kill.
+ */
+#define SHS_MMAP_CONTROL	0x00000000	/* read only, written by the kernel */
+#define SHS_MMAP_SHARED		0x10000000	/* word and value; read only on an O_RDONLY object fd */
+#define SHS_MMAP_PRIVATE	0x20000000	/* this attachment's lanes and thread slots */
+
+struct shs_ioc_attach {
+	__u32 size;
+	__u32 flags;		/* must be 0 */
+	__u32 id;		/* out, as all that follow: owner id in the word */
+	__u32 kind;
+	__u32 type;
+	__u32 count;
+	__u32 control_size;	/* bytes to map at SHS_MMAP_CONTROL */
+	__u32 shared_size;	/* 0: this kind has no shared region */
+	__u32 private_size;
+	__u32 value_size;	/* bytes */
+	__u32 value_offset;	/* of the value (cell: of slot 0) in the shared region */
+	__u32 slot_stride;	/* cell: distance of slot 1 from slot 0, else 0 */
+	__u32 lanes;		/* number of lanes in the private region, may be 0 */
+	__u32 lane_stride;	/* bytes from one lane to the next; the first is at 0 */
+	__u32 threads;		/* number of thread slots */
+	__u32 threads_offset;	/* of the first struct shs_thread in the private region */
+};
+
+/* First bytes of the control region. */
+struct shs_control {
+	__u32 bias;		/* rwlock: readers may use their lane without a call */
+	__u32 wpending;		/* rwlock: a writer waits, tell the kernel of an unlock */
+	__u32 once;		/* enum shs_once_state */
+	__u32 pad[13];
+	/* counter: __s64 base[count] at SHS_VALUE_OFFSET */
+};
+
+/* First bytes of the shared region of mutex and cell; values begin at SHS_VALUE_OFFSET. */
+struct shs_shared {
+	__u32 word;
+	__u32 pad0;
+	__u64 sequence;		/* cell: slot[sequence & 1] is the value */
+	__u32 pad[12];
+};
+#define SHS_VALUE_OFFSET	64
+
+/* One per thread in the private region; written by the library, a hint to the kernel. */
+struct shs_thread {
+	__u32 tid;
+	__u32 lane;
+	__u64 held;
+	__u64 pad[6];
+};
+
+/* The word of mutex and cell. */
+#define SHS_WORD_WAITERS	0x80000000U	/* unlock must call the kernel */
+#define SHS_WORD_DIED		0x40000000U	/* an owner died, the next is told */
+#define SHS_WORD_KERNEL		0x20000000U	/* every operation must call the kernel */
+#define SHS_WORD_OWNER		0x1fffffffU	/* attachment id, 0 free, all ones the kernel */
+
+/* How to hold. */
+enum shs_mode {
+	SHS_MODE_EXCLUSIVE = 0,	/* mutex; rwlock: write */
+	SHS_MODE_READ		/* rwlock */
+};
+
+#define SHS_LOCK_NOWAIT		(1U << 0)	/* -EBUSY instead of waiting */
+
+/*
+ * SHS_IOC_LOCK: 0 or -EOWNERDEAD mean that the lock is held; with the latter its
+ * last owner died holding it.  Every other error means that it is not.
+ * SHS_IOC_UNLOCK: flags, deadline and clock must be 0.
+ */
+struct shs_ioc_lock {
+	__u32 size;
+	__u32 flags;		/* SHS_LOCK_* */
+	__u32 mode;		/* enum shs_mode */
+	__u32 lane;		/* read: the lane that counts this reader, else 0 */
+	__u64 deadline;
+	__u8  clock;		/* enum shs_clock */
+	__u8  pad[7];
+};
+
+/*
+ * SHS_IOC_WAIT on a condvar's attachment.  Releases the mutex, waits for a
+ * notify, takes the mutex again.  0, -ETIMEDOUT and -EOWNERDEAD mean that the
+ * mutex is held again.  On -EINTR it is not: call again with the same struct,
+ * whose started field the kernel has set; the place in the queue was kept.
+ */
+struct shs_ioc_wait {
+	__u32 size;
+	__u32 flags;		/* must be 0 */
+	__s32 mutex_fd;		/* attachment of a mutex of the same mount, held */
+	__u32 started;		/* in and out: 0 for a new wait */
+	__u64 deadline;
+	__u8  clock;		/* enum shs_clock */
+	__u8  pad[7];
+};
+
+enum shs_once_state {
+	SHS_ONCE_INCOMPLETE = 0,
+	SHS_ONCE_RUNNING,
+	SHS_ONCE_DONE,
+	SHS_ONCE_POISONED
+};
+
+enum shs_once_cmd {
+	SHS_ONCE_BEGIN = 0,	/* wait until done, or until it is the caller's turn to run */
+	SHS_ONCE_COMPLETE,	/* running -> done */
+	SHS_ONCE_ABANDON	/* running -> incomplete (poisoned with SHS_INIT_POISON) */
+};
+
+#define SHS_ONCE_NOWAIT		(1U << 0)	/* BEGIN: -EBUSY instead of waiting */
+#define SHS_ONCE_FORCE		(1U << 1)	/* BEGIN: run although poisoned */
+
+/*
+ * BEGIN: 0 with state DONE: nothing to do.  0 or -EOWNERDEAD with state RUNNING:
+ * the caller must run the initialiser and then COMPLETE or ABANDON; the latter
+ * says that an earlier one died.  -ENOTRECOVERABLE: poisoned, and FORCE not given.
+ */
+struct shs_ioc_once {
+	__u32 size;
+	__u32 cmd;		/* enum shs_once_cmd */
+	__u32 flags;		/* SHS_ONCE_* flags, BEGIN only */
+	__u32 state;		/* out; must be zero on entry: enum shs_once_state */
+	__u64 deadline;		/* BEGIN only */
+	__u8  clock;		/* enum shs_clock, BEGIN only */
+	__u8  pad[7];
+};
+
+struct shs_ioc_info {
+	__u32 size;
+	__u32 kind;		/* out, as all that follow */
+	__u32 type;
+	__u32 count;
+	__u32 flags;		/* SHS_INIT_* */
+	__u32 value_size;	/* bytes */
+	__u32 meta_size;	/* bytes */
+	__u32 links;		/* names */
+	__u32 opens;		/* open files of the object, attachments' included */
+	__u32 attachments;
+	__u32 waiters;
+	__u32 state;		/* SHS_STATE_* */
+	__u32 readers;		/* rwlock: read locks held */
+	__s32 holder_pid;	/* owner, writer or initialiser in the caller's pid namespace, or 0 */
+	char  holder_comm[16];
+	__u64 created_ns;	/* CLOCK_REALTIME */
+	__u64 deaths;		/* holders that died holding */
+};
+#define SHS_STATE_HELD		(1U << 0)	/* by an owner, a writer or an initialiser */
+#define SHS_STATE_OWNER_DIED	(1U << 1)	/* the next owner will be told */
+#define SHS_STATE_DONE		(1U << 2)	/* once */
+#define SHS_STATE_POISONED	(1U << 3)	/* once */
+
+/* Why a holder's ownership ended. */
+enum shs_why {
+	SHS_WHY_UNKNOWN = 0,
+	SHS_WHY_SIGNAL,		/* killed; code is the signal */
+	SHS_WHY_EXIT,		/* code is the exit status */
+	SHS_WHY_EXEC,
+	SHS_WHY_UNMAP		/* unmapped its private region */
+};
+
+/* The last holder that died holding; -ENODATA if there was none. */
+struct shs_ioc_death {
+	__u32 size;
+	__u32 why;		/* out, as all that follow: enum shs_why */
+	__u32 code;
+	__u32 mode;		/* enum shs_mode: as what it held */
+	__s32 pid;		/* in the caller's pid namespace, 0 if not visible there */
+	__u32 pad;
+	char  comm[16];
+	__u64 when_monotonic_ns;
+	__u64 when_realtime_ns;
+	__u64 deaths;		/* so many in all */
+};
+
+/* Copies the metadata blob; -ENOSPC if addr is too small, with meta_size written. */
+struct shs_ioc_meta {
+	__u32 size;
+	__u32 capacity;		/* bytes at addr */
+	__u64 addr;
+	__u32 meta_size;	/* out */
+	__u32 pad;
+};
+
+#endif /* _UAPI_LINUX_SHSTATE_H */
