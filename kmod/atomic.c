@@ -22,15 +22,9 @@ static bool swap_if(u32 type, void *p, u64 old, u64 new)
 	return cmpxchg64((u64 *)p, old, new) == old;
 }
 
-static bool is_signed(u32 type)
-{
-	return type == SHS_TYPE_I8 || type == SHS_TYPE_I16 || type == SHS_TYPE_I32 ||
-	       type == SHS_TYPE_I64;
-}
-
 static bool less(u32 type, u64 a, u64 b)
 {
-	return is_signed(type) ? (s64)a < (s64)b : a < b;
+	return shs_type_is_signed(type) ? (s64)a < (s64)b : a < b;
 }
 
 /* The value after op on old. */

@@ -82,8 +82,8 @@ static int add_to_object(struct shs_attachment *att)
 	if (ret)
 		return ret;
 
-	ret = xa_alloc_cyclic(&obj->atts, &att->id, att, XA_LIMIT(1, SHS_ID_KERNEL - 1), &obj->next_id,
-			      GFP_KERNEL_ACCOUNT);
+	ret = xa_alloc_cyclic(&obj->atts, &att->id, att, XA_LIMIT(1, SHS_ID_KERNEL - 1),
+			      &obj->next_id, GFP_KERNEL_ACCOUNT);
 	if (ret < 0) {
 		att->id = 0;	/* it may have been written all the same */
 		spin_lock(&obj->lock);
@@ -202,7 +202,7 @@ long shs_attach(struct file *file, struct shs_object *obj, void __user *argp)
 	struct file *att_file;
 	int fd, ret;
 
-	ret = shs_copy_in(&args, argp);
+	ret = shs_copy_in(&args, sizeof(args), argp);
 	if (ret)
 		return ret;
 	if (args.flags)
@@ -224,7 +224,7 @@ long shs_attach(struct file *file, struct shs_object *obj, void __user *argp)
 		att_free(att);
 		goto put_fd;
 	}
-	ret = shs_copy_out(argp, &args);
+	ret = shs_copy_out(argp, &args, sizeof(args));
 	if (ret) {
 		fput(att_file);
 		goto put_fd;

@@ -17,6 +17,7 @@ static void *slot(const struct shs_object *obj, u64 sequence)
 
 void *shs_cell_current(const struct shs_object *obj)
 {
+	/* C, pairs with shs_cell_publish() */
 	return slot(obj, smp_load_acquire(&obj->shared->sequence));
 }
 
@@ -26,5 +27,5 @@ void shs_cell_publish(struct shs_object *obj, const void *value)
 	u64 next = READ_ONCE(obj->shared->sequence) + 1;
 
 	memcpy(slot(obj, next), value, obj->geo.value_size);
-	smp_store_release(&obj->shared->sequence, next);
+	smp_store_release(&obj->shared->sequence, next);	/* C */
 }

@@ -10,10 +10,10 @@
 #include <linux/fs.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
-#if __has_include(<linux/hex.h>)	/* 6.4: bin2hex() moved there */
+#ifdef SHS_HAVE_HEX_H		/* 6.4: bin2hex() moved there */
 #include <linux/hex.h>
 #endif
-#if __has_include(<linux/io_uring/cmd.h>)
+#ifdef SHS_HAVE_URING_CMD_H	/* 6.8 */
 #include <linux/io_uring/cmd.h>
 #else
 #include <linux/io_uring.h>
@@ -62,9 +62,9 @@ static inline void shs_inode_init_ts(struct inode *inode)
 
 /* 7.0: ->create without excl */
 #ifdef SHS_HAVE_CREATE_NO_EXCL
-#define SHS_CREATE_EXCL
+#define SHS_CREATE_MODE	umode_t mode
 #else
-#define SHS_CREATE_EXCL	, bool excl
+#define SHS_CREATE_MODE	umode_t mode, bool excl
 #endif
 
 /*

@@ -240,7 +240,7 @@ long shs_condvar_wait(struct shs_attachment *att, void __user *argp)
 	struct file *file;
 	long ret;
 
-	ret = shs_copy_in(&args, argp);
+	ret = shs_copy_in(&args, sizeof(args), argp);
 	if (ret)
 		return ret;
 	if (args.flags || args.started > 1 || memchr_inv(args.pad, 0, sizeof(args.pad)))

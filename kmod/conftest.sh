@@ -28,6 +28,10 @@ feature BASELINE <<< '#include <linux/module.h>
 int t(void);
 int t(void) { return 0; }'
 
+feature HEX_H <<< '#include <linux/hex.h>'
+
+feature URING_CMD_H <<< '#include <linux/io_uring/cmd.h>'
+
 feature VM_FLAGS_SET <<< '#include <linux/mm.h>
 void t(struct vm_area_struct *v);
 void t(struct vm_area_struct *v) { vm_flags_clear(v, VM_MAYWRITE); }'

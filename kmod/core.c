@@ -29,7 +29,6 @@ static void cancel_waiters(struct shs_attachment *att, struct shs_wakes *wakes)
 			shs_settle(att->obj, w, -ENXIO, wakes);
 }
 
-
 /* Does not serve the queue: called by try and pass, which must not recurse. */
 static void repair(struct shs_attachment *att, struct shs_wakes *wakes)
 {
@@ -94,7 +93,8 @@ void shs_dequeue(struct shs_object *obj, struct shs_waiter *w)
  * it leaves, so w and the task stay until then; after that both may be gone.  The
  * wake comes after the state, or the sleeper could look in between and sleep on.
  */
-void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result, struct shs_wakes *wakes)
+void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result,
+		struct shs_wakes *wakes)
 {
 	shs_dequeue(obj, w);
 	w->result = result;

@@ -132,7 +132,7 @@ struct shs_geometry {
 };
 
 struct shs_object {
-	spinlock_t lock;
+	spinlock_t lock;		/* [l] below, see Locking above */
 	u32 kind;			/* set last by INIT (release), then constant */
 	u32 type, count, flags;		/* constant after INIT, as geo and meta */
 	struct shs_geometry geo;
@@ -199,7 +199,8 @@ void shs_pass(struct shs_object *obj, struct shs_wakes *wakes);
 void shs_enqueue(struct shs_object *obj, struct shs_waiter *w);
 void shs_requeue(struct shs_object *obj, struct shs_waiter *w);
 void shs_dequeue(struct shs_object *obj, struct shs_waiter *w);
-void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result, struct shs_wakes *wakes);
+void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result,
+		struct shs_wakes *wakes);
 void shs_kick_head(struct shs_object *obj, struct shs_wakes *wakes);
 
 static inline atomic64_t *shs_lane(const struct shs_attachment *att, u32 lane)
@@ -224,7 +225,8 @@ static inline u32 shs_waiter_id(const struct shs_waiter *w)
  *         (rule 3 in mutex.c): so no wakeup is lost with a waiter that leaves.
  *
  * A kind whose objects nobody can own has no try and release, and pass and repair
- * only where it needs them.  try and pass may find owners whose mm is gone and repair them on the way.
+ * only where it needs them.  try and pass may find owners whose mm is gone and
+ * repair them on the way.
  */
 struct shs_kind_ops {
 	int (*try)(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes);
@@ -234,14 +236,20 @@ struct shs_kind_ops {
 	void (*pass)(struct shs_object *obj, struct shs_wakes *wakes);
 };
 
-extern const struct shs_kind_ops shs_mutex_ops, shs_rwlock_ops, shs_once_ops, shs_condvar_ops,
-				 shs_counter_ops;
+extern const struct shs_kind_ops shs_mutex_ops;
+extern const struct shs_kind_ops shs_rwlock_ops;
+extern const struct shs_kind_ops shs_once_ops;
+extern const struct shs_kind_ops shs_condvar_ops;
+extern const struct shs_kind_ops shs_counter_ops;
+
 const struct shs_kind_ops *shs_kind_ops(u32 kind);
 
 /* ---- values, value.c ---- */
 
 u32 shs_type_size(u32 type);
 bool shs_type_is_number(u32 type);
+bool shs_type_is_signed(u32 type);
+bool shs_bytes_valid(u32 type, const u8 *bytes, size_t n);
 bool shs_number_fits(u32 type, u64 v);
 u64 shs_number_wrap(u32 type, u64 v);
 u64 shs_number_load(u32 type, const void *p);
@@ -279,6 +287,7 @@ struct shs_ticket {
 	struct pid *thread;		/* whose it is */
 	bool expired;			/* deadline passed while it was queued [l] */
 };
+
 int shs_condvar_bind(struct shs_object *obj, u64 mutex_serial);
 void shs_ticket_add(struct shs_object *obj, struct shs_ticket *t);
 void shs_ticket_drop(struct shs_object *obj, struct shs_ticket *t, bool pass,

@@ -15,8 +15,6 @@
 #define DEFAULT_OBJECTS	65536
 #define DEFAULT_MODE	(S_ISVTX | 0777)
 
-
-
 static int shs_setattr(struct shs_idmap *idmap, struct dentry *dentry, struct iattr *attr)
 {
 	attr->ia_valid &= ~ATTR_SIZE;
@@ -60,7 +58,7 @@ static int shs_tmpfile(struct shs_idmap *idmap, struct inode *dir, struct file *
 }
 
 static int shs_create(struct shs_idmap *idmap, struct inode *dir, struct dentry *dentry,
-		      umode_t mode SHS_CREATE_EXCL)
+		      SHS_CREATE_MODE)
 {
 	return -EOPNOTSUPP;
 }
@@ -337,9 +335,11 @@ static const struct fs_context_operations shs_context_ops = {
 
 static int shs_init_fs_context(struct fs_context *fc)
 {
-	fc->fs_private = kzalloc(sizeof(struct shs_options), GFP_KERNEL);
-	if (!fc->fs_private)
+	struct shs_options *options = kzalloc(sizeof(*options), GFP_KERNEL);
+
+	if (!options)
 		return -ENOMEM;
+	fc->fs_private = options;
 	fc->ops = &shs_context_ops;
 	return 0;
 }

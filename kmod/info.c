@@ -6,13 +6,13 @@
 long shs_abi(void __user *argp)
 {
 	struct shs_ioc_abi a;
-	int ret = shs_copy_in(&a, argp);
+	int ret = shs_copy_in(&a, sizeof(a), argp);
 
 	if (ret)
 		return ret;
 	a.abi_level = SHS_ABI_LEVEL;
 	a.features = IS_ENABLED(CONFIG_IO_URING) ? SHS_FEATURE_URING : 0;
-	return shs_copy_out(argp, &a);
+	return shs_copy_out(argp, &a, sizeof(a));
 }
 
 /* Id of the owner, writer or initialiser; 0: none. */
@@ -20,12 +20,12 @@ static u32 holder_id(const struct shs_object *obj)
 {
 	switch ((enum shs_kind)obj->kind) {
 	case SHS_KIND_MUTEX:
+	case SHS_KIND_CELL:
 		return shs_mutex_owner(obj);
 	case SHS_KIND_RWLOCK:
 		return obj->rwlock.writer;
 	case SHS_KIND_ONCE:
 		return shs_once_state(obj) == SHS_ONCE_RUNNING ? obj->once.owner : 0;
-	case SHS_KIND_CELL:
 	case SHS_KIND_ATOMIC:
 	case SHS_KIND_COUNTER:
 	case SHS_KIND_CONDVAR:
@@ -82,12 +82,12 @@ static void get_info(struct shs_object *obj, struct shs_ioc_info *i)
 long shs_info(struct shs_object *obj, void __user *argp)
 {
 	struct shs_ioc_info i;
-	int ret = shs_copy_in(&i, argp);
+	int ret = shs_copy_in(&i, sizeof(i), argp);
 
 	if (ret)
 		return ret;
 	get_info(obj, &i);
-	return shs_copy_out(argp, &i);
+	return shs_copy_out(argp, &i, sizeof(i));
 }
 
 static int get_death(struct shs_object *obj, struct shs_ioc_death *d)
@@ -102,7 +102,7 @@ static int get_death(struct shs_object *obj, struct shs_ioc_death *d)
 		d->mode = r->mode;
 		d->pid = pid_vnr(r->pid);
 		strscpy_pad(d->comm, r->comm, sizeof(d->comm));
-		d->when_monotonic_ns = r->mono_ns;
+		d->when_monotonic_ns = r->mono_ns + shs_clock_offset(CLOCK_MONOTONIC);
 		d->when_realtime_ns = r->real_ns;
 		d->deaths = r->deaths;
 		ret = 0;
@@ -114,27 +114,27 @@ static int get_death(struct shs_object *obj, struct shs_ioc_death *d)
 long shs_death(struct shs_object *obj, void __user *argp)
 {
 	struct shs_ioc_death d;
-	int ret = shs_copy_in(&d, argp);
+	int ret = shs_copy_in(&d, sizeof(d), argp);
 
 	if (ret)
 		return ret;
 	if (d.pad)
 		return -EINVAL;
 	ret = get_death(obj, &d);
-	return ret ?: shs_copy_out(argp, &d);
+	return ret ?: shs_copy_out(argp, &d, sizeof(d));
 }
 
 long shs_meta(struct shs_object *obj, void __user *argp)
 {
 	struct shs_ioc_meta m;
-	int ret = shs_copy_in(&m, argp);
+	int ret = shs_copy_in(&m, sizeof(m), argp);
 
 	if (ret)
 		return ret;
 	if (m.pad)
 		return -EINVAL;
 	m.meta_size = obj->meta_size;
-	ret = shs_copy_out(argp, &m);
+	ret = shs_copy_out(argp, &m, sizeof(m));
 	if (ret)
 		return ret;
 	if (m.capacity < obj->meta_size)
@@ -176,7 +176,14 @@ static void show_value(struct seq_file *m, struct shs_object *obj)
 	else
 		v = shs_number_load(obj->type, shs_value(obj));
 	spin_unlock(&obj->lock);
-	seq_printf(m, "value:\t%lld\n", (s64)v);
+	seq_printf(m, shs_type_is_signed(obj->type) ? "value:\t%lld\n" : "value:\t%llu\n", v);
+}
+
+/* A process names itself as it likes; last on its line. */
+static void show_comm(struct seq_file *m, const char *comm)
+{
+	seq_escape(m, comm, "\n\\");
+	seq_putc(m, '\n');
 }
 
 void shs_show_object(struct seq_file *m, struct shs_object *obj)
@@ -194,9 +201,13 @@ void shs_show_object(struct seq_file *m, struct shs_object *obj)
 	show_value(m, obj);
 	seq_printf(m, "state:\t%#x\nwaiters:\t%u\nreaders:\t%u\nattachments:\t%u\n",
 		   i.state, i.waiters, i.readers, i.attachments);
-	if (i.holder_pid || i.holder_comm[0])
-		seq_printf(m, "holder:\t%d %s\n", i.holder_pid, i.holder_comm);
-	if (!get_death(obj, &d))
-		seq_printf(m, "death:\t%d %s %s %u at %llu of %llu\n", d.pid, d.comm,
-			   why_name[d.why], d.code, d.when_realtime_ns, d.deaths);
+	if (i.holder_pid || i.holder_comm[0]) {
+		seq_printf(m, "holder:\t%d ", i.holder_pid);
+		show_comm(m, i.holder_comm);
+	}
+	if (!get_death(obj, &d)) {
+		seq_printf(m, "death:\t%d %s %u at %llu of %llu ", d.pid, why_name[d.why],
+			   d.code, d.when_realtime_ns, d.deaths);
+		show_comm(m, d.comm);
+	}
 }

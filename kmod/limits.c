@@ -27,8 +27,10 @@ static struct shs_user *get_user_entry(struct shs_sb_info *sbi, kuid_t uid)
 
 	if (user)
 		return user;
-	user = kzalloc(sizeof(*user), GFP_KERNEL_ACCOUNT);
-	if (user && xa_err(xa_store(&sbi->users, __kuid_val(uid), user, GFP_KERNEL_ACCOUNT))) {
+	/* not GFP_KERNEL: reclaim may evict an inode, and that uncharges */
+	user = kzalloc(sizeof(*user), GFP_NOFS | __GFP_ACCOUNT);
+	if (user && xa_err(xa_store(&sbi->users, __kuid_val(uid), user,
+				    GFP_NOFS | __GFP_ACCOUNT))) {
 		kfree(user);
 		user = NULL;
 	}

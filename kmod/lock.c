@@ -15,7 +15,8 @@ static int fill_waiter(struct shs_waiter *w, struct shs_attachment *att,
 	const struct shs_object *obj = att->obj;
 	bool read = l->mode == SHS_MODE_READ;
 
-	if (obj->kind != SHS_KIND_MUTEX && obj->kind != SHS_KIND_RWLOCK)
+	if (obj->kind != SHS_KIND_MUTEX && obj->kind != SHS_KIND_RWLOCK &&
+	    obj->kind != SHS_KIND_CELL)
 		return -EOPNOTSUPP;
 	if (l->mode != SHS_MODE_EXCLUSIVE && !(read && obj->kind == SHS_KIND_RWLOCK))
 		return -EINVAL;
@@ -36,7 +37,7 @@ long shs_lock(struct shs_attachment *att, void __user *argp)
 	struct shs_deadline d;
 	int ret;
 
-	ret = shs_copy_in(&l, argp);
+	ret = shs_copy_in(&l, sizeof(l), argp);
 	if (ret)
 		return ret;
 	if (l.flags & ~SHS_LOCK_NOWAIT || !pad_is_zero(l.pad, sizeof(l.pad)))
@@ -55,7 +56,7 @@ long shs_unlock(struct shs_attachment *att, void __user *argp)
 	struct shs_ioc_lock l;
 	int ret;
 
-	ret = shs_copy_in(&l, argp);
+	ret = shs_copy_in(&l, sizeof(l), argp);
 	if (ret)
 		return ret;
 	if (l.flags || l.deadline || l.clock || !pad_is_zero(l.pad, sizeof(l.pad)))
@@ -110,7 +111,7 @@ long shs_once(struct shs_attachment *att, void __user *argp)
 	bool begin;
 	int ret;
 
-	ret = shs_copy_in(&o, argp);
+	ret = shs_copy_in(&o, sizeof(o), argp);
 	if (ret)
 		return ret;
 	begin = o.cmd == SHS_ONCE_BEGIN;
@@ -120,10 +121,11 @@ long shs_once(struct shs_attachment *att, void __user *argp)
 		return -EINVAL;
 	if (att->obj->kind != SHS_KIND_ONCE)
 		return -EOPNOTSUPP;
-	ret = shs_copy_out(argp, &o);	/* a bad pointer fails before anything happens */
+	/* a bad pointer fails before anything happens */
+	ret = shs_copy_out(argp, &o, sizeof(o));
 	if (ret)
 		return ret;
 	ret = begin ? once_begin(att, &o) : once_finish(att, &o);
-	shs_copy_out(argp, &o);		/* cannot undo: a racing munmap loses the reply */
+	shs_copy_out(argp, &o, sizeof(o));	/* committed: a racing munmap loses the reply */
 	return ret;
 }

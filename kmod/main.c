@@ -24,9 +24,18 @@ int shs_struct_in(void *dst, size_t ksize, u32 usize, const void __user *argp)
 	return ret;
 }
 
-int shs_struct_out(void __user *argp, u32 usize, const void *src, size_t ksize)
+/* A struct whose first published size is its present one. */
+int shs_copy_in(void *dst, size_t ksize, void __user *argp)
 {
-	return copy_to_user(argp, src, min_t(size_t, usize, ksize)) ? -EFAULT : 0;
+	u32 usize;
+
+	return shs_size_in(&usize, ksize, argp) ?: shs_struct_in(dst, ksize, usize, argp);
+}
+
+/* As much as the caller has, by the size it gave. */
+int shs_copy_out(void __user *argp, const void *src, size_t ksize)
+{
+	return copy_to_user(argp, src, min_t(size_t, *(const u32 *)src, ksize)) ? -EFAULT : 0;
 }
 
 static long object_ioctl(struct file *file, unsigned int cmd, unsigned long arg)

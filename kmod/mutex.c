@@ -181,7 +181,7 @@ static int word_release(struct shs_object *obj, struct shs_waiter *w, bool notic
 }
 
 static void word_repair(struct shs_object *obj, struct shs_attachment *att,
-			 struct shs_wakes *wakes)
+			struct shs_wakes *wakes)
 {
 	lockdep_assert_held(&obj->lock);
 	if (shs_mutex_owner(obj) != att->id)

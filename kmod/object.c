@@ -254,17 +254,6 @@ static void set_geometry(struct shs_geometry *g, const struct shs_ioc_init *in)
 	g->lanes_bytes = PAGE_ALIGN(area);
 }
 
-static int bools_valid(const struct shs_ioc_init *in, const u8 *value)
-{
-	u32 i;
-
-	if (in->type == SHS_TYPE_BOOL)
-		for (i = 0; i < in->count; i++)
-			if (value[i] > 1)
-				return -ERANGE;
-	return 0;
-}
-
 /* Everything that can fail, into a shell of its own: the object is not touched yet. */
 static int prepare(struct shs_object *new, const struct shs_ioc_init *in)
 {
@@ -282,7 +271,7 @@ static int prepare(struct shs_object *new, const struct shs_ioc_init *in)
 	if (in->value_size) {
 		if (copy_from_user(value, u64_to_user_ptr(in->value), in->value_size))
 			return -EFAULT;
-		if (bools_valid(in, value))
+		if (!shs_bytes_valid(in->type, value, in->value_size))
 			return -ERANGE;
 	}
 	if (in->meta_size) {
@@ -331,7 +320,7 @@ long shs_init(struct shs_object *obj, void __user *argp)
 	u64 charge;
 	int ret;
 
-	ret = shs_copy_in(&in, argp);
+	ret = shs_copy_in(&in, sizeof(in), argp);
 	if (ret)
 		return ret;
 	ret = check_init(&in);

@@ -21,6 +21,7 @@ u32 shs_once_state(const struct shs_object *obj)
 
 static void set_state(struct shs_object *obj, enum shs_once_state state)
 {
+	/* pairs with the acquire load of a process that finds DONE */
 	smp_store_release(&obj->control->once, state);
 }
 

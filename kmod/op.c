@@ -486,6 +486,8 @@ static int buffers_in(struct call *c)
 	/* a result without side effect may fail to be written afterwards */
 	if (uses & BYTES_IN || op->op == SHS_OP_TAKE)
 		ret = buffer_in(c->first, op->addr, op->len, op->op == SHS_OP_TAKE);
+	if (!ret && uses & BYTES_IN && !shs_bytes_valid(c->obj->type, c->first, op->len))
+		ret = -ERANGE;
 	if (!ret && uses & BYTES_OLD)
 		ret = buffer_in(c->second, op->addr2, op->len, true);
 	return ret;
@@ -521,15 +523,17 @@ long shs_op(struct file *file, struct shs_object *obj, void __user *argp, u32 si
 	ret = check(&c) ?: check_mode(&c, file->f_mode) ?: alloc_buffers(&c);
 	if (ret)
 		return ret;
-	ret = buffers_in(&c) ?: shs_copy_out(argp, &op);
+	ret = buffers_in(&c) ?: shs_copy_out(argp, &op, sizeof(op));
 	if (ret)
 		goto free;
 	ret = run(&c);
 	if (!ret || ret == -EREMCHG) {
 		out = buffers_out(&c);
 		ret = ret ?: out;
+	} else {
+		op.result = 0;		/* as it came: the call may be restarted with it */
 	}
-	shs_copy_out(argp, &op);	/* past the commit point: a racing munmap loses it */
+	shs_copy_out(argp, &op, sizeof(op));	/* committed: a racing munmap loses the reply */
 free:
 	free_buffers(&c);
 	return ret;

@@ -128,7 +128,7 @@ static void rw_pass(struct shs_object *obj, struct shs_wakes *wakes)
 			continue;
 		}
 		set_wpending(obj, 1);
-		smp_mb();	/* A, pairs with the fence between lane and wpending in user space */
+		smp_mb();	/* A, pairs with the fence after lane-- in user space */
 		if (has_readers(obj, wakes))
 			return;
 		if (head != list_first_entry_or_null(&obj->queue, struct shs_waiter, node))
@@ -163,7 +163,7 @@ static int rw_release(struct shs_object *obj, struct shs_waiter *w, bool notice)
 }
 
 static void rw_repair(struct shs_object *obj, struct shs_attachment *att,
-			  struct shs_wakes *wakes)
+		      struct shs_wakes *wakes)
 {
 	u32 i;
 

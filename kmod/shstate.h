@@ -19,10 +19,10 @@ struct shs_limits {
 };
 
 struct shs_sb_info {
-	struct mutex limit_lock;
-	struct shs_limits max;			/* limit_lock */
-	u64 objects, bytes;			/* in use; limit_lock */
-	struct xarray users;			/* uid -> struct shs_user; limit_lock */
+	struct mutex limit_lock;		/* all below; a leaf but for the allocator */
+	struct shs_limits max;
+	u64 objects, bytes;			/* in use */
+	struct xarray users;			/* uid -> struct shs_user */
 };
 
 static inline struct shs_sb_info *shs_sbi(const struct super_block *sb)
@@ -75,6 +75,7 @@ struct shs_deadline {
 	clockid_t clock;
 };
 
+ktime_t shs_clock_offset(clockid_t clock);
 int shs_deadline_set(struct shs_deadline *d, u64 ns, u8 clock);
 int shs_sleep(struct shs_waiter *w, const struct shs_deadline *d);
 int shs_acquire(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d);
@@ -110,19 +111,7 @@ void shs_show_object(struct seq_file *m, struct shs_object *obj);
 /* main.c: structs that begin with their size */
 int shs_size_in(u32 *usize, size_t min, void __user *argp);
 int shs_struct_in(void *dst, size_t ksize, u32 usize, const void __user *argp);
-int shs_struct_out(void __user *argp, u32 usize, const void *src, size_t ksize);
-
-/* Copies a struct whose first published size is its present one. */
-#define shs_copy_in(ptr, argp)							\
-({										\
-	u32 __usize;								\
-	int __ret = shs_size_in(&__usize, sizeof(*(ptr)), argp);		\
-										\
-	if (!__ret)								\
-		__ret = shs_struct_in(ptr, sizeof(*(ptr)), __usize, argp);	\
-	__ret;									\
-})
-#define shs_copy_out(argp, ptr)							\
-	shs_struct_out(argp, (ptr)->size, ptr, sizeof(*(ptr)))
+int shs_copy_in(void *dst, size_t ksize, void __user *argp);
+int shs_copy_out(void __user *argp, const void *src, size_t ksize);
 
 #endif

@@ -24,17 +24,15 @@ static __printf(2, 3) void append(struct line *l, const char *fmt, ...)
 
 static void append_number(struct line *l, u32 type, u64 v, bool first)
 {
-	bool is_signed = type == SHS_TYPE_I8 || type == SHS_TYPE_I16 || type == SHS_TYPE_I32 ||
-			 type == SHS_TYPE_I64;
-
 	if (!first)
 		append(l, " ");
-	if (is_signed)
+	if (shs_type_is_signed(type))
 		append(l, "%lld", (s64)v);
 	else
 		append(l, "%llu", v);
 }
 
+/* value may be what processes change meanwhile: each element is loaded once, whole. */
 static void append_value(struct line *l, const struct shs_object *obj, const u8 *value)
 {
 	u32 step = shs_type_size(obj->type), i;
@@ -78,10 +76,9 @@ static void append_kind(struct line *l, struct shs_object *obj, u8 *copy)
 		append_counter(l, obj);
 		break;
 	case SHS_KIND_ATOMIC:
-		spin_lock(&obj->lock);
-		memcpy(copy, shs_value(obj), obj->geo.value_size);
-		spin_unlock(&obj->lock);
-		append_value(l, obj, copy);
+		shs_guard_lock(obj, true);	/* keeps the cells in place */
+		append_value(l, obj, shs_value(obj));
+		shs_guard_unlock(obj, true);
 		break;
 	case SHS_KIND_MUTEX:
 	case SHS_KIND_RWLOCK:
@@ -142,27 +139,25 @@ static u32 write_op(u32 kind, bool add)
 	return 0;
 }
 
-/* A number of the type; for an add the magnitude must fit, and the sum wraps. */
+/* A decimal number of the type; for an add its magnitude must fit, and the sum wraps. */
 static int parse_number(const char *s, u32 type, bool add, u64 *v)
 {
-	bool negative = *s == '-';
+	bool negative = *s == '-', is_signed = shs_type_is_signed(type);
 	u64 magnitude;
 	int ret;
 
-	if (!isdigit(s[negative]))
-		return -EINVAL;
-	ret = kstrtou64(s + negative, 0, &magnitude);
+	ret = isdigit(s[negative]) ? kstrtou64(s + negative, 10, &magnitude) : -EINVAL;
 	if (ret)
 		return ret;
+	if (is_signed && magnitude > (u64)S64_MAX + negative)
+		return -ERANGE;
+	if (!is_signed && negative && magnitude && !add)
+		return -ERANGE;
 	*v = negative ? -magnitude : magnitude;
-	if (negative ? magnitude > BIT_ULL(63) : 0)
+	if (!shs_number_fits(type, is_signed ? *v : magnitude))
 		return -ERANGE;
-	if (add && negative && shs_number_fits(type, magnitude))
-		*v = shs_number_wrap(type, *v);
-	if (!negative && (s64)magnitude < 0 && shs_number_fits(SHS_TYPE_U64, magnitude) &&
-	    type == SHS_TYPE_I64)
-		return -ERANGE;
-	return shs_number_fits(type, *v) && (add || !negative || (s64)*v < 0) ? 0 : -ERANGE;
+	*v = shs_number_wrap(type, *v);
+	return 0;
 }
 
 static int parse(char *s, const struct shs_object *obj, struct shs_ioc_op *op)

@@ -33,6 +33,24 @@ bool shs_type_is_number(u32 type)
 	return type >= SHS_TYPE_BOOL && type <= SHS_TYPE_I64;
 }
 
+bool shs_type_is_signed(u32 type)
+{
+	return type == SHS_TYPE_I8 || type == SHS_TYPE_I16 || type == SHS_TYPE_I32 ||
+	       type == SHS_TYPE_I64;
+}
+
+/* Whether bytes from user space can be elements: of a bool only 0 and 1 can. */
+bool shs_bytes_valid(u32 type, const u8 *bytes, size_t n)
+{
+	size_t i;
+
+	if (type == SHS_TYPE_BOOL)
+		for (i = 0; i < n; i++)
+			if (bytes[i] > 1)
+				return false;
+	return true;
+}
+
 /* What v becomes when it is kept in an element of this type. */
 u64 shs_number_wrap(u32 type, u64 v)
 {

@@ -53,7 +53,7 @@ void shs_wakes_flush(struct shs_wakes *wakes)
 }
 
 /* Offset of the caller's time namespace from the host's clock. */
-static ktime_t clock_offset(clockid_t clock)
+ktime_t shs_clock_offset(clockid_t clock)
 {
 #ifdef CONFIG_TIME_NS
 	const struct timens_offsets *offsets = &current->nsproxy->time_ns->offsets;
@@ -82,7 +82,7 @@ int shs_deadline_set(struct shs_deadline *d, u64 ns, u8 clock)
 	d->at = KTIME_MAX;
 	if (ns >= KTIME_MAX)
 		return 0;
-	offset = clock_offset(d->clock);
+	offset = shs_clock_offset(d->clock);
 	if (offset < 0 && ns > KTIME_MAX + offset)
 		return 0;
 	d->at = max_t(ktime_t, (ktime_t)ns - offset, 0);

@@ -58,7 +58,7 @@ enum shs_kind {
 
 /* Type of one element of the value. */
 enum shs_type {
-	SHS_TYPE_NONE = 0,	/* condvar and once, which have no value */
+	SHS_TYPE_NONE = 0,	/* no value: condvar, once; a mutex or rwlock may */
 	SHS_TYPE_BYTES,		/* count opaque bytes: mutex, rwlock, cell */
 	SHS_TYPE_BOOL,
 	SHS_TYPE_U8,
@@ -166,7 +166,8 @@ enum shs_order {
  * them from addr; SWAP takes the new value from addr and writes the old one to
  * addr2; CMPXCHG compares with the bytes at addr2, stores those at addr, and
  * writes the old value to addr2.  A cell is accessed whole (offset 0, len the
- * value's size); mutex and rwlock at any offset and length within the value.
+ * value's size); mutex and rwlock at any offset and length within the value.  A
+ * byte of a bool that is neither 0 nor 1 is -ERANGE.
  */
 struct shs_ioc_op {
 	__u32 size;
@@ -260,7 +261,7 @@ struct shs_thread {
 #define SHS_WORD_KERNEL		0x20000000U	/* every operation must call the kernel */
 #define SHS_WORD_OWNER		0x1fffffffU	/* attachment id, 0 free, all ones the kernel */
 
-/* How to hold. */
+/* How to hold.  SHS_IOC_LOCK is for mutex, rwlock and cell (its word). */
 enum shs_mode {
 	SHS_MODE_EXCLUSIVE = 0,	/* mutex; rwlock: write */
 	SHS_MODE_READ		/* rwlock */
