@@ -19,12 +19,13 @@
  *      makes the user's CAS id -> 0 fail;
  *   2. the user's CAS takes exactly 0, so W and D are never lost;
  *   3. a kicked waiter that leaves passes on: shs_acquire() calls pass after it left;
- *   4. W is set by a compare-and-swap of the owned word, before the sleep:
+ *   4. W is set by a compare-and-swap of the owned word after the waiter queued and
+ *      before it sleeps (word_pass):
  *
  *      owner                        waiter (object->lock)
- *                                   read word = id
+ *                                   read word = id: queue
  *      CAS id -> 0
- *                                   CAS id -> id|W fails, reads 0, takes it
+ *                                   CAS id -> id|W fails, reads 0: kicks the head
  *
  * Fairness: a release with waiters leaves W set and kicks the head, which competes
  * with newcomers for the free word; a head older than SHS_HANDOFF_NS, or any head
@@ -85,10 +86,7 @@ static int word_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wak
 				obj->mutex.kernel_holds++;
 				return 0;
 			}
-			if (old & SHS_WORD_WAITERS ||
-			    cmpxchg(word, old, old | SHS_WORD_WAITERS) == old)
-				return -EBUSY;
-			continue;
+			return -EBUSY;
 		}
 		if (obj->flags & SHS_INIT_FIFO && !list_empty(&obj->queue))
 			return -EBUSY;

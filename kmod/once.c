@@ -88,11 +88,16 @@ static void stop_running(struct shs_object *obj, bool died, bool poison)
 	set_state(obj, poison ? SHS_ONCE_POISONED : SHS_ONCE_INCOMPLETE);
 }
 
+static bool runs(const struct shs_object *obj, u32 id)
+{
+	return shs_once_state(obj) == SHS_ONCE_RUNNING && obj->once.owner == id;
+}
+
 /* COMPLETE and ABANDON: 0, or -EPERM if id does not run it. */
 int shs_once_finish(struct shs_object *obj, u32 id, bool done)
 {
 	lockdep_assert_held(&obj->lock);
-	if (shs_once_state(obj) != SHS_ONCE_RUNNING || obj->once.owner != id)
+	if (!runs(obj, id))
 		return -EPERM;
 	if (done) {
 		obj->once.owner = 0;
@@ -103,11 +108,11 @@ int shs_once_finish(struct shs_object *obj, u32 id, bool done)
 	return 0;
 }
 
-/* Gives back a turn that nobody took up. */
+/* Gives back a turn that nobody took up; a death in between has ended it already. */
 static int once_release(struct shs_object *obj, struct shs_waiter *w, bool notice)
 {
 	lockdep_assert_held(&obj->lock);
-	if (w->reply == SHS_ONCE_RUNNING)
+	if (w->reply == SHS_ONCE_RUNNING && runs(obj, w->att->id))
 		stop_running(obj, notice, w->was_poisoned);
 	return 0;
 }
@@ -116,7 +121,7 @@ static void once_repair(struct shs_object *obj, struct shs_attachment *att,
 			struct shs_wakes *wakes)
 {
 	lockdep_assert_held(&obj->lock);
-	if (shs_once_state(obj) != SHS_ONCE_RUNNING || obj->once.owner != att->id)
+	if (!runs(obj, att->id))
 		return;
 	shs_death_note(att, SHS_MODE_EXCLUSIVE);
 	stop_running(obj, true, obj->flags & SHS_INIT_POISON);

@@ -65,7 +65,9 @@ static void append_kind(struct line *l, struct shs_object *obj, u8 *copy)
 
 	switch ((enum shs_kind)obj->kind) {
 	case SHS_KIND_CONDVAR:
-		append(l, "waiters %u", READ_ONCE(obj->waiters));
+		spin_lock(&obj->lock);
+		append(l, "waiters %u", obj->waiters);
+		spin_unlock(&obj->lock);
 		break;
 	case SHS_KIND_ONCE:
 		spin_lock(&obj->lock);

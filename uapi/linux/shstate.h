@@ -371,7 +371,7 @@ struct shs_ioc_death {
 	__u32 code;
 	__u32 mode;		/* enum shs_mode: as what it held */
 	__s32 pid;		/* in the caller's pid namespace, 0 if not visible there */
-	__u32 pad;
+	__u32 pad;		/* not out: must be 0 */
 	char  comm[16];
 	__u64 when_monotonic_ns;
 	__u64 when_realtime_ns;
