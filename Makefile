@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: GPL-2.0-only
+#
+# The two commands to know are "make demo" and "make check"; "make help" has the
+# rest. Everything built goes to build/, everything fetched to SHSTATE_CACHE.
+
+O       := $(CURDIR)/build
+KDIR    ?= /lib/modules/$(shell uname -r)/build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+export SHSTATE_CACHE ?= $(HOME)/.cache/shstate
+
+vm      := tools/vm
+K       ?= uml
+T       ?=
+# The kernels that take minutes to build are tested where they are at hand.
+KERNELS ?= 6.1 6.12 7.3 uml $(shell $(vm)/kernel -q kasan && echo kasan)
+
+parts    := $(patsubst %/Makefile,%,$(wildcard libshim/Makefile tools/cmd/Makefile))
+
+# Host packages, installed (the list is printed first) by what boots a guest.
+wanted  :=
+demo check quick lint: wanted := build-essential pkg-config libsmartcols-dev liburing-dev \
+	busybox-static cpio xz-utils mmdebstrap debian-archive-keyring
+demo check: wanted += qemu-system-x86
+lint: wanted += perl cppcheck shellcheck
+
+.PHONY: all module programs tests packages demo check quick kernels lint \
+	install load unload clean help
+all: module programs
+
+help:
+	@echo 'make             module (for KDIR), library, command'
+	@echo 'make demo        boot a stock kernel in QEMU and run the examples in it'
+	@echo 'make check       run the tests on KERNELS="$(strip $(KERNELS))"'
+	@echo 'make quick       run the tests that match T= on K=uml, in seconds'
+	@echo 'make lint        checkpatch, sparse, cppcheck, shellcheck'
+	@echo 'make kernels     build the kernels kasan kcsan uml uml-kasan from source'
+	@echo 'make install     module, library, command to DESTDIR, PREFIX'
+	@echo 'make load        load the module and mount /dev/shstate'
+	@echo 'make unload      the reverse'
+	@echo 'make clean       remove build/'
+
+# The running kernel often has no headers installed, or is a container host's.
+module:
+ifneq ($(wildcard $(KDIR)/Makefile),)
+	mkdir -p $O/module
+	cp -ru Kbuild kmod uapi $O/module/
+	+$(MAKE) -C $(KDIR) M=$O/module modules
+else
+	@echo "no module built: $(KDIR) is not there (install the running kernel's headers, or set KDIR)"
+endif
+
+# The lock is for two makes in one tree, as with "make quick" in two terminals.
+programs: packages
+	@mkdir -p $O
+	+@for part in $(parts); do \
+		flock $O/lock $(MAKE) --no-print-directory -C $$part O=$O || exit; \
+	done
+
+tests: programs
+	@$(vm)/source
+ifneq ($(wildcard selftests/Makefile),)
+	+@flock $O/lock $(MAKE) --no-print-directory -C selftests O=$O
+endif
+
+packages:
+	@$(vm)/packages $(wanted)
+
+demo: programs
+	@$(vm)/demo
+
+check: tests
+	@$(vm)/check $(KERNELS)
+
+quick: tests
+	@SHSTATE_WARNINGS=allow $(vm)/check -q $K -- '$T'
+
+kernels:
+	@$(vm)/kernel kasan kcsan uml uml-kasan
+
+lint: programs
+	@tools/lint/run
+
+install: all
+ifneq ($(wildcard $(KDIR)/Makefile),)
+	+$(MAKE) -C $(KDIR) M=$O/module INSTALL_MOD_PATH=$(DESTDIR) modules_install
+endif
+	install -D -m 644 uapi/linux/shstate.h $(DESTDIR)$(PREFIX)/include/linux/shstate.h
+	+for part in $(parts); do \
+		$(MAKE) -C $$part O=$O DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install || exit; \
+	done
+
+load: module
+	insmod $O/module/kmod/shstate.ko
+	mkdir -p /dev/shstate
+	mount -t shstate shstate /dev/shstate
+
+unload:
+	! mountpoint -q /dev/shstate || umount /dev/shstate
+	rmmod shstate
+
+clean:
+	rm -rf $O

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: GPL-2.0-only
+# What the scripts of the test machine share: where things are, which kernels
+# there are, how to say something. To be sourced by bash.
+# shellcheck shell=bash disable=SC2034
+
+set -eu -o pipefail
+
+top=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+vm=$top/tools/vm
+build=$top/build
+cache=${SHSTATE_CACHE:-$HOME/.cache/shstate}
+all_kernels="6.1 6.12 7.3 kasan kcsan uml uml-kasan"
+
+say() { printf '# %s\n' "$*" >&2; }
+die() { printf 'error: %s\n' "$*" >&2; exit 1; }
+
+# Facts about a kernel, by name:
+#   kind     stock (Debian's packages) or own (built from Debian's source)
+#   suite    the Debian release whose small tree builds its modules
+#   version  the series
+#   arch     um (a process) or x86 (QEMU)
+#   slow     how much longer than on the fastest kernel a test may take
+#   memory   for the guest
+kernel_facts() {
+	kind=own suite=bookworm arch=x86 slow=1 memory=512M
+	case $1 in
+	6.1)       kind=stock version=6.1 slow=2 ;;
+	6.12)      kind=stock version=6.12 suite=trixie slow=2 ;;
+	7.3)       kind=stock version=7.3 suite=trixie slow=2 ;;
+	kasan)     version=6.12 slow=4 memory=1G ;;
+	kcsan)     version=6.12 slow=4 memory=1G ;;
+	uml)       version=7.3 arch=um memory=256M ;;
+	uml-kasan) version=7.3 arch=um slow=4 memory=512M ;;
+	*)         die "there is no kernel '$1'; there are: $all_kernels" ;;
+	esac
+	home=$cache/kernels/$1
+}
+
+# Only one process at a time fills the cache or one folder of the build.
+lock() {
+	mkdir -p "$(dirname "$1")"
+	exec 9>"$1.lock"
+	flock 9
+}
+unlock() { exec 9>&-; }

@@ -1,0 +1,68 @@
+#!/bin/busybox sh
+# SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
+# In the guest: run the tests of /tests, each between the lines "# start NAME"
+# and "# end NAME STATUS", by which the host counts.
+#
+# usage: selftests.sh [PATTERN]
+# With a pattern: test files of that name, and within other files the fixtures,
+# variants and tests of that name. Else /subset says which part of a file to run.
+pattern=${1:-}
+
+# A test may have unmounted or unloaded it.
+ready() {
+	[ -e /sys/module/shstate ] || insmod /shstate.ko
+	grep -qw shstate /proc/filesystems || return 0
+	mkdir -p /dev/shstate
+	mountpoint -q /dev/shstate || mount -t shstate shstate /dev/shstate
+	rm -f /dev/shstate/*
+}
+
+# What matches the pattern in the harness's table of fixtures, variants, tests.
+matching() {
+	"$1" -l 2>&1 | tr -s ' ' '\n' | grep -E "$pattern" | sort -u |
+		while read -r word; do
+			echo "-f $word -v $word -t $word"
+		done
+}
+
+# The arguments for a file: of the first line for this kernel and this file.
+subset() { # NAME
+	grep -v '^#' /subset | while read -r kernels file arguments; do
+		# shellcheck disable=SC2254 # patterns
+		case "$SHSTATE_KERNEL $1" in
+		$kernels" "$file)
+			echo "$arguments"
+			break ;;
+		esac
+	done
+}
+
+run() { # FILE ARGUMENTS...
+	name=$(basename "$1")
+	ready
+	echo "<6>shstate: test $name" >/dev/kmsg
+	begin=$(cut -d. -f1 /proc/uptime)
+	echo "# start $name"
+	timeout -k 5 $((300 * SHSTATE_SLOW)) "$@"
+	status=$?
+	echo "# $name took $(($(cut -d. -f1 /proc/uptime) - begin)) s"
+	echo "# end $name $status"
+}
+
+cd /tmp || exit
+for file in /tests/*; do
+	[ -f "$file" ] && [ -x "$file" ] || continue
+	name=${file##*/}
+	if [ "$pattern" ] && ! echo "$name" | grep -qE "$pattern"; then
+		[ "$name" = "${name%.sh}" ] || continue
+		arguments=$(matching "$file")
+		[ "$arguments" ] || continue
+	else
+		arguments=$(subset "$name")
+	fi
+	# shellcheck disable=SC2086 # words
+	run "$file" $arguments
+done
+exit 0
