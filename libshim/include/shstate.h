@@ -1,0 +1,532 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
+/*
+ * libshstate: shared state for processes.
+ *
+ *	struct shs_object *counter;
+ *	struct shs_spec spec = { .kind = SHS_KIND_MUTEX, .type = SHS_TYPE_I32 };
+ *	int ret = shs_object_open_or_create("hits", &spec, &counter);
+ *
+ *	shs_scope(num, shs_mutex_hold(counter))
+ *		*(int32_t *)num.value += 1;
+ *
+ * Conventions, which each comment below only adds to:
+ *
+ * Returns	0 or a positive number on success, a negative errno on failure;
+ *		errno itself is not a result. An out pointer that is said to be
+ *		optional may be NULL, and is written on success only.
+ * Names	A name without '/' lies in the folder SHSTATE_DIR, or else in
+ *		/dev/shstate; one with '/' is a path. "://" is reserved.
+ * Deadlines	Absolute, see struct shs_deadline. A function X that waits has a
+ *		twin X_until. A signal handler that runs meanwhile neither ends
+ *		nor prolongs a wait.
+ * Threads	Every function is thread-safe, also several threads on one handle;
+ *		only shs_object_close() and what consumes a handle must be the last.
+ *		A lock belongs to the process: a second thread that locks it waits.
+ * Signals	Only single operations (shs_object_op() and what says "single
+ *		operation") and unlocks are async-signal-safe.
+ * Fork		The child inherits handles but owns nothing: what the parent holds
+ *		stays the parent's. The child attaches anew by itself on first use.
+ * Exec		Every descriptor is close-on-exec.
+ *
+ * Errors of every function that uses an object:
+ *   -EACCES	  the handle is read only, or the object's mode forbids it
+ *   -EOPNOTSUPP  the object's kind or type does not know this operation
+ *   -EINVAL	  an index, offset, size, flag, order or clock out of range
+ *   -ERANGE	  a number that the element's type cannot hold
+ *   -EFAULT	  a bad pointer
+ *   -ENOMEM	  no memory; -EMFILE, -ENFILE: no descriptor, when attaching
+ *   -ENOSPC	  a limit of the mount is reached; -EDQUOT: one of the user
+ *
+ * Errors of every function that waits for a holder:
+ *   -ETIMEDOUT	  the deadline passed
+ *   -EBUSY	  it is held, and the caller asked not to wait
+ *
+ * -EOWNERDEAD from a function that locks means that the lock IS HELD and that the
+ * last owner died holding it, so that the value may be half changed. It is said
+ * once. shs_object_death() tells who it was.
+ */
+#ifndef SHSTATE_H
+#define SHSTATE_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <linux/shstate.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SHS_VERSION_MAJOR	0
+#define SHS_VERSION_MINOR	1
+
+struct shs_ops;
+
+/*
+ * A handle: one object as seen by one process. Only the library makes them, and
+ * they may grow; this first cache line is public and fixed. A pointer that is
+ * NULL, or a mode of 0, means: call the function. They change by attaching.
+ */
+struct shs_object {
+	const struct shs_ops *ops;	/* the back end; the library's own */
+	const void *control;		/* mapped regions, see linux/shstate.h */
+	void *shared;
+	void *lanes;			/* the private region */
+	void *value;			/* of the object, in the shared region */
+	uint32_t mode;			/* which fast paths are allowed; none yet */
+	uint32_t id;			/* of the owner, as in the word */
+	uint32_t kind;			/* enum shs_kind */
+	uint32_t type;			/* enum shs_type */
+	uint32_t count;			/* elements */
+	uint16_t lane_count;
+	uint16_t lane_stride;		/* bytes */
+} __attribute__((aligned(64)));
+
+/* ------------------------------------------------------------------ time -- */
+
+#define SHS_NS_PER_MS	UINT64_C(1000000)
+#define SHS_NS_PER_S	UINT64_C(1000000000)
+
+/* A point in time: ns on a clock; SHS_FOREVER ns on any clock is never. */
+struct shs_deadline {
+	uint64_t ns;
+	uint32_t clock;		/* enum shs_clock */
+	uint32_t pad;
+};
+
+/* ns from now, by the monotonic clock, which no clock step moves. Cannot fail. */
+struct shs_deadline shs_deadline_in(uint64_t ns);
+
+/* An absolute time in ns, of any enum shs_clock. */
+struct shs_deadline shs_deadline_at(uint32_t clock, uint64_t ns);
+
+struct shs_deadline shs_deadline_never(void);
+
+/* --------------------------------------------------------------- objects -- */
+
+/* What to create. All zero but kind and type makes one element of value zero. */
+struct shs_spec {
+	uint32_t kind;		/* enum shs_kind */
+	uint32_t type;		/* enum shs_type; NONE for condvar and once */
+	uint32_t count;		/* elements; bytes for SHS_TYPE_BYTES; 0 means one */
+	uint32_t flags;		/* SHS_INIT_* */
+	uint32_t mode;		/* permissions, less the umask; 0 means 0600 */
+	uint32_t meta_size;	/* bytes at meta */
+	const void *value;	/* all elements, in the machine's layout, or NULL: zero */
+	const void *meta;	/* free-form, read back by shs_object_meta(); or NULL */
+	uint64_t reserved[4];	/* must be 0 */
+};
+
+#define SHS_OPEN_RDONLY	(1U << 0)	/* may look, wait and take read locks */
+
+/*
+ * Creates an object under a name that must be new, or without a name if that is
+ * NULL: then it travels by inheritance or by shs_object_fd(). It appears whole:
+ * nobody sees a half-made one. The handle is for reading and writing.
+ *
+ * -EEXIST	the name is taken
+ * -ENOENT	the folder is not there
+ * -ENOTTY	the folder is not of the file system type shstate
+ * -EOPNOTSUPP	the same, said by a file system without unnamed files
+ * -EACCES	the folder may not be written
+ * -EPROTONOSUPPORT  the name contains "://"
+ * -ENAMETOOLONG
+ */
+int shs_object_create(const char *name, const struct shs_spec *spec,
+		      struct shs_object **object);
+
+/*
+ * Opens the object of that name, or creates it; of several processes that do so
+ * at once, one creates. Returns 1 if this one did, else 0.
+ *
+ * -EEXIST	the name is that of an object of another kind, type or count
+ * and those of shs_object_create() and shs_object_open()
+ */
+int shs_object_open_or_create(const char *name, const struct shs_spec *spec,
+			      struct shs_object **object);
+
+/*
+ * flags: SHS_OPEN_*.
+ *
+ * -ENOENT	no such name
+ * -EACCES	the mode of the object forbids it
+ * -ENOTTY	that is not an object
+ * -EPROTONOSUPPORT, -ENAMETOOLONG
+ */
+int shs_object_open(const char *name, unsigned int flags, struct shs_object **object);
+
+/*
+ * Makes a handle of a descriptor that was received or inherited. On success the
+ * handle owns the descriptor and is as readable and writable as that.
+ *
+ * -EBADF	not a descriptor, or one of O_PATH
+ * -ENOTTY	not of an object
+ * -EUNATCH	of an object that was never initialised
+ */
+int shs_object_from_fd(int fd, struct shs_object **object);
+
+/*
+ * Frees the handle and what it is attached with; NULL does nothing. A lock that
+ * is still held passes to the next owner with -EOWNERDEAD. With the last handle
+ * and the last name the object is gone.
+ */
+void shs_object_close(struct shs_object *object);
+
+/*
+ * Gives the object one more name, or a first one if it was created without.
+ * Needs /proc. Errors as shs_object_create(); -ENOENT also: its last name is gone.
+ */
+int shs_object_link(struct shs_object *object, const char *name);
+
+/*
+ * Removes a name; handles stay usable. -ENOENT; -EACCES; -EPERM: not the owner, in a
+ * sticky folder; -ENOTTY: that is not an object.
+ */
+int shs_object_unlink(const char *name);
+
+/* Moves a name, replacing a present one. As above, and -EXDEV: to another mount. */
+int shs_object_rename(const char *old_name, const char *new_name);
+
+/*
+ * The path of a name, into path of size bytes. Returns its length.
+ * -EINVAL (empty, "." or ".."), -ENAMETOOLONG, -EPROTONOSUPPORT.
+ */
+int shs_name_path(const char *name, char *path, size_t size);
+
+/* The descriptor, to be sent or inherited. It stays the handle's. */
+int shs_object_fd(const struct shs_object *object);
+
+/* The descriptor of the attachment; attaches if need be. It stays the handle's. */
+int shs_object_attachment_fd(struct shs_object *object);
+
+/*
+ * Attaches now rather than at the first lock, so that a limit (-ENOSPC, -EDQUOT)
+ * is met early.
+ */
+int shs_object_attach(struct shs_object *object);
+
+/*
+ * A descriptor that does not keep the value alive (Weak). The caller closes it.
+ * Needs /proc.
+ */
+int shs_object_weak_fd(const struct shs_object *object);
+
+/*
+ * A handle again from a weak descriptor, which stays open (Weak::upgrade).
+ * -ENOENT: the value is gone. flags: SHS_OPEN_*.
+ */
+int shs_object_upgrade(int weak_fd, unsigned int flags, struct shs_object **object);
+
+/* --------------------------------------------------------------- queries -- */
+
+/* Writes *info. Consumes nothing. */
+int shs_object_info(const struct shs_object *object, struct shs_ioc_info *info);
+
+/* The last holder that died holding, into *death. -ENODATA: there was none. */
+int shs_object_death(const struct shs_object *object, struct shs_ioc_death *death);
+
+/*
+ * The metadata given at creation, into size bytes at meta. Returns how many bytes
+ * it has, also 0. -ENOSPC: more than size; SHS_META_MAX is always enough.
+ */
+int shs_object_meta(const struct shs_object *object, void *meta, size_t size);
+
+/*
+ * What the module can do, asked at a folder; NULL is the usual one.
+ * -ENOENT, -EACCES; -ENOTTY: not of the file system type shstate.
+ */
+int shs_abi(const char *folder, struct shs_ioc_abi *abi);
+
+/* Words for numbers; "?" for an unknown one. */
+const char *shs_kind_name(uint32_t kind);
+const char *shs_type_name(uint32_t type);
+
+/* Bytes of one element; 0 for SHS_TYPE_NONE and an unknown type. */
+size_t shs_type_size(uint32_t type);
+
+/*
+ * "pid 17 (worker) was killed by SIGKILL", into size bytes at text, cut if it
+ * does not fit. Returns text.
+ */
+char *shs_death_describe(const struct shs_ioc_death *death, char *text, size_t size);
+
+/* ---------------------------------------------------- single operations -- */
+
+/*
+ * Any single operation of linux/shstate.h: executed whole by the kernel, whether
+ * or not this process is attached. size is set, result and notice are cleared
+ * here; take deadline = SHS_FOREVER to wait. The named functions below are made
+ * of this one.
+ *
+ * -EREMCHG	compare_exchange found another value, now in op
+ * -EUCLEAN	the value's owner died and SHS_OP_RECOVER was not given
+ */
+int shs_object_op(struct shs_object *object, struct shs_ioc_op *op);
+
+/*
+ * Atomics: single operations on element index. Numbers are int64_t whatever the
+ * type; a u64 above INT64_MAX is passed and returned with the same bits. order is
+ * an enum shs_order, and what Rust refuses is refused here, with -EINVAL.
+ * old, the value before, is optional.
+ */
+int shs_atomic_load(struct shs_object *atomic, uint32_t index, int order, int64_t *value);
+int shs_atomic_store(struct shs_object *atomic, uint32_t index, int64_t value, int order);
+int shs_atomic_swap(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+		    int64_t *old);
+
+/*
+ * Stores desired if the element is *expected. Returns 0 if it was; -EREMCHG if
+ * not, with what it is in *expected. Never fails spuriously.
+ */
+int shs_atomic_compare_exchange(struct shs_object *atomic, uint32_t index, int64_t *expected,
+				int64_t desired, int success, int failure);
+
+int shs_atomic_fetch_add(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old);
+int shs_atomic_fetch_sub(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old);
+int shs_atomic_fetch_and(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old);
+int shs_atomic_fetch_nand(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			  int64_t *old);
+int shs_atomic_fetch_or(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			int64_t *old);
+int shs_atomic_fetch_xor(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old);
+int shs_atomic_fetch_max(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old);
+int shs_atomic_fetch_min(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old);
+int shs_atomic_fetch_not(struct shs_object *atomic, uint32_t index, int order, int64_t *old);
+
+/*
+ * Repeats load and compare_exchange until change(value, argument) got in between
+ * nobody. order is that of the success. change may run more than once.
+ */
+int shs_atomic_fetch_update(struct shs_object *atomic, uint32_t index, int order,
+			    int64_t (*change)(int64_t value, void *argument), void *argument,
+			    int64_t *old);
+
+/*
+ * Counters: single operations. The read is exact. add wraps; reset makes the
+ * total value, old, optional, is what it was.
+ */
+int shs_counter_add(struct shs_object *counter, uint32_t index, int64_t value);
+int shs_counter_read(struct shs_object *counter, uint32_t index, int64_t *value);
+int shs_counter_reset(struct shs_object *counter, uint32_t index, int64_t value, int64_t *old);
+
+/*
+ * Cells: single operations on the whole value, of exactly size bytes, never torn,
+ * not even by death. A store may have to wait for another one, hence X_until.
+ */
+int shs_cell_load(struct shs_object *cell, void *value, size_t size);
+int shs_cell_store(struct shs_object *cell, const void *value, size_t size);
+int shs_cell_swap(struct shs_object *cell, const void *value, void *old, size_t size);
+int shs_cell_take(struct shs_object *cell, void *value, size_t size);
+
+/*
+ * Stores desired if the value is *expected, bit for bit; else -EREMCHG, and the value
+ * is copied to expected.
+ */
+int shs_cell_compare_exchange(struct shs_object *cell, void *expected, const void *desired,
+			      size_t size);
+
+int shs_cell_load_until(struct shs_object *cell, void *value, size_t size,
+			struct shs_deadline deadline);
+int shs_cell_store_until(struct shs_object *cell, const void *value, size_t size,
+			 struct shs_deadline deadline);
+int shs_cell_swap_until(struct shs_object *cell, const void *value, void *old, size_t size,
+			struct shs_deadline deadline);
+int shs_cell_take_until(struct shs_object *cell, void *value, size_t size,
+			struct shs_deadline deadline);
+int shs_cell_compare_exchange_until(struct shs_object *cell, void *expected,
+				    const void *desired, size_t size,
+				    struct shs_deadline deadline);
+
+/* Takes the value out and, if that succeeded, closes the handle. */
+int shs_cell_into_inner(struct shs_object *cell, void *value, size_t size);
+
+/*
+ * The value of a mutex or rwlock, as single operations: the kernel takes the lock
+ * (for a read of a rwlock: the read lock), copies, releases. The caller must not
+ * hold it. flags: SHS_OP_NOWAIT, SHS_OP_RECOVER. peek takes no lock and may catch
+ * the value in the middle of a change.
+ *
+ * Returns 0, or SHS_NOTICE_OWNER_DIED (a positive number): the value's last owner
+ * died holding it. read and peek leave that for the next owner to be told; write
+ * and add consume it, and need SHS_OP_RECOVER for that, else -EUCLEAN.
+ */
+int shs_value_read(struct shs_object *object, uint32_t offset, void *bytes, uint32_t size,
+		   unsigned int flags, struct shs_deadline deadline);
+int shs_value_write(struct shs_object *object, uint32_t offset, const void *bytes, uint32_t size,
+		    unsigned int flags, struct shs_deadline deadline);
+int shs_value_add(struct shs_object *object, uint32_t index, int64_t value, int64_t *old,
+		  unsigned int flags, struct shs_deadline deadline);
+int shs_value_peek(struct shs_object *object, uint32_t offset, void *bytes, uint32_t size);
+
+/* ----------------------------------------------------------------- mutex -- */
+
+/* 0 or -EOWNERDEAD: held. -EDEADLK is never found: a relock waits. */
+int shs_mutex_lock(struct shs_object *mutex);
+int shs_mutex_try_lock(struct shs_object *mutex);
+int shs_mutex_lock_until(struct shs_object *mutex, struct shs_deadline deadline);
+
+/* -EPERM: this process does not hold it. */
+int shs_mutex_unlock(struct shs_object *mutex);
+
+/* The value, for the holder alone. NULL before the first lock. */
+void *shs_mutex_value(const struct shs_object *mutex);
+
+/* ---------------------------------------------------------------- rwlock -- */
+
+/*
+ * A read lock is released with the lane that the acquisition wrote, by any thread
+ * of the process. A process that dies reading holds nobody up. -EOWNERDEAD is
+ * said to every reader until a writer was told.
+ */
+int shs_rwlock_read(struct shs_object *rwlock, uint32_t *lane);
+int shs_rwlock_try_read(struct shs_object *rwlock, uint32_t *lane);
+int shs_rwlock_read_until(struct shs_object *rwlock, uint32_t *lane,
+			  struct shs_deadline deadline);
+
+/* -EPERM: no read lock of this process is counted in that lane. */
+int shs_rwlock_read_unlock(struct shs_object *rwlock, uint32_t lane);
+
+int shs_rwlock_write(struct shs_object *rwlock);
+int shs_rwlock_try_write(struct shs_object *rwlock);
+int shs_rwlock_write_until(struct shs_object *rwlock, struct shs_deadline deadline);
+
+/* -EPERM: this process is not the writer. */
+int shs_rwlock_write_unlock(struct shs_object *rwlock);
+
+/* The value; a reader must not change it. NULL before the first lock. */
+void *shs_rwlock_value(const struct shs_object *rwlock);
+
+/* ---------------------------------------------------------------- guards -- */
+
+/*
+ * A lock that is released at the end of the scope, as in Rust:
+ *
+ *	shs_scope(num, shs_mutex_hold(mutex))
+ *		*(int *)num.value += 1;
+ *
+ * runs its body once, holding, or not at all; leave it by break, return or goto.
+ * Where a failure matters:
+ *
+ *	shs_guard(num, shs_mutex_hold_until(mutex, shs_deadline_in(SHS_NS_PER_S)));
+ *	if (!num.view)
+ *		return num.status;
+ *
+ * status is what the lock function returned: held if 0 or -EOWNERDEAD. value is
+ * NULL for readers, who have only view, and both are NULL if the lock is not held.
+ */
+struct shs_guard {
+	struct shs_object *object;
+	void *value;		/* to change */
+	const void *view;	/* to look at */
+	uint32_t lane;
+	int status;
+};
+
+struct shs_guard shs_mutex_hold(struct shs_object *mutex);
+struct shs_guard shs_mutex_hold_until(struct shs_object *mutex, struct shs_deadline deadline);
+struct shs_guard shs_rwlock_hold_read(struct shs_object *rwlock);
+struct shs_guard shs_rwlock_hold_read_until(struct shs_object *rwlock,
+					    struct shs_deadline deadline);
+struct shs_guard shs_rwlock_hold_write(struct shs_object *rwlock);
+struct shs_guard shs_rwlock_hold_write_until(struct shs_object *rwlock,
+					     struct shs_deadline deadline);
+
+/* Releases early; a second time does nothing. Returns as the unlock functions. */
+int shs_guard_release(struct shs_guard *guard);
+
+/* The same as a cleanup handler. */
+void shs_guard_drop(struct shs_guard *guard);
+void shs_object_drop(struct shs_object **object);
+
+#define shs_guard(name, held) \
+	struct shs_guard name __attribute__((cleanup(shs_guard_drop))) = held
+
+#define shs_scope(name, held) \
+	for (struct shs_guard name __attribute__((cleanup(shs_guard_drop))) = held, \
+	     *name##_once = &name; name##_once && name.view; name##_once = NULL)
+
+/* A handle that closes itself: shs_auto struct shs_object *o = NULL; */
+#define shs_auto __attribute__((cleanup(shs_object_drop)))
+
+/* --------------------------------------------------------------- condvar -- */
+
+/*
+ * Releases the mutex, which this process holds, waits for a notify, takes the
+ * mutex again. 0, -ETIMEDOUT and -EOWNERDEAD: it is held again. Wakes without a
+ * cause are possible, hence wait_while.
+ *
+ * -EPERM	the mutex is not held by this process
+ * -EINVAL	not a mutex, of another mount, or others wait with another mutex
+ */
+int shs_condvar_wait(struct shs_object *condvar, struct shs_object *mutex);
+int shs_condvar_wait_until(struct shs_object *condvar, struct shs_object *mutex,
+			   struct shs_deadline deadline);
+
+/*
+ * Waits as long as condition(argument) is not 0. Ends early with -EOWNERDEAD, for
+ * the value may need repair before the condition means anything.
+ */
+int shs_condvar_wait_while(struct shs_object *condvar, struct shs_object *mutex,
+			   int (*condition)(void *argument), void *argument);
+int shs_condvar_wait_while_until(struct shs_object *condvar, struct shs_object *mutex,
+				 int (*condition)(void *argument), void *argument,
+				 struct shs_deadline deadline);
+
+/* Single operations. Return how many were woken. */
+int shs_condvar_notify_one(struct shs_object *condvar);
+int shs_condvar_notify_all(struct shs_object *condvar);
+
+/* ------------------------------------------------------------------ once -- */
+
+/*
+ * Runs initialiser(argument, earlier) unless it has been run; of several callers
+ * one runs it and the others wait for it. earlier is 0, or -EOWNERDEAD if a
+ * process died in the initialiser before. If it does not return 0 the next caller
+ * runs it again (SHS_INIT_POISON: nobody does), and its result is returned; let
+ * it be a negative errno. Returns 1 if the initialiser ran here, else 0: done.
+ *
+ * -ENOTRECOVERABLE	poisoned; call_force runs the initialiser nevertheless
+ */
+typedef int shs_once_function(void *argument, int earlier);
+int shs_once_call(struct shs_object *once, shs_once_function *initialiser, void *argument);
+int shs_once_call_force(struct shs_object *once, shs_once_function *initialiser, void *argument);
+int shs_once_call_until(struct shs_object *once, shs_once_function *initialiser, void *argument,
+			struct shs_deadline deadline);
+
+/*
+ * The same in steps. begin: 0 is done; 1 and -EOWNERDEAD mean that the caller must
+ * run the initialiser and then complete or abandon. flags: SHS_ONCE_*.
+ * complete and abandon: -EPERM, this process is not running it.
+ */
+int shs_once_begin(struct shs_object *once, unsigned int flags, struct shs_deadline deadline);
+int shs_once_complete(struct shs_object *once);
+int shs_once_abandon(struct shs_object *once);
+
+/* Single operation. Returns an enum shs_once_state. */
+int shs_once_state(struct shs_object *once);
+
+/* -------------------------------------------------------------- io_uring -- */
+
+struct io_uring_sqe;
+
+/*
+ * Makes of an SQE a single operation on the object; struct and handle must live
+ * until the completion, whose res is what shs_object_op() would have returned,
+ * but a held lock is -EBUSY. Set user_data and flags afterwards. op->size, result
+ * and notice are set here. shstate_uring.h has the same inline.
+ */
+void shs_prep_op(struct io_uring_sqe *sqe, const struct shs_object *object,
+		 struct shs_ioc_op *op);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SHSTATE_H */

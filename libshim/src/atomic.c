@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#include <errno.h>
+
+#include "internal.h"
+
+/* Everything here may be asked of an atomic alone: a cell knows some of it too. */
+static int operation(struct shs_object *atomic, struct shs_ioc_op *op)
+{
+	if (atomic->kind != SHS_KIND_ATOMIC)
+		return -EOPNOTSUPP;
+	return shs_object_op(atomic, op);
+}
+
+static int fetch(struct shs_object *atomic, uint32_t opcode, uint32_t index, int64_t value,
+		 int order, int64_t *old)
+{
+	struct shs_ioc_op op = {
+		.op = opcode,
+		.index = index,
+		.arg = value,
+		.order = order,
+	};
+	int ret;
+
+	/* An order is wider than its field. */
+	if (order < SHS_SEQ_CST || order > SHS_ACQ_REL)
+		return -EINVAL;
+	ret = operation(atomic, &op);
+	if (!ret && old)
+		*old = op.result;
+	return ret;
+}
+
+int shs_atomic_load(struct shs_object *atomic, uint32_t index, int order, int64_t *value)
+{
+	return fetch(atomic, SHS_OP_LOAD, index, 0, order, value);
+}
+
+int shs_atomic_store(struct shs_object *atomic, uint32_t index, int64_t value, int order)
+{
+	return fetch(atomic, SHS_OP_STORE, index, value, order, NULL);
+}
+
+int shs_atomic_swap(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+		    int64_t *old)
+{
+	return fetch(atomic, SHS_OP_SWAP, index, value, order, old);
+}
+
+int shs_atomic_compare_exchange(struct shs_object *atomic, uint32_t index, int64_t *expected,
+				int64_t desired, int success, int failure)
+{
+	struct shs_ioc_op op = {
+		.op = SHS_OP_CMPXCHG,
+		.index = index,
+		.arg = desired,
+		.expected = *expected,
+		.order = success,
+		.order_failure = failure,
+	};
+	int ret;
+
+	if (success < SHS_SEQ_CST || success > SHS_ACQ_REL ||
+	    failure < SHS_SEQ_CST || failure > SHS_ACQ_REL)
+		return -EINVAL;
+	ret = operation(atomic, &op);
+	if (ret == -EREMCHG)
+		*expected = op.result;
+	return ret;
+}
+
+int shs_atomic_fetch_add(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old)
+{
+	return fetch(atomic, SHS_OP_FETCH_ADD, index, value, order, old);
+}
+
+int shs_atomic_fetch_sub(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old)
+{
+	return fetch(atomic, SHS_OP_FETCH_SUB, index, value, order, old);
+}
+
+int shs_atomic_fetch_and(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old)
+{
+	return fetch(atomic, SHS_OP_FETCH_AND, index, value, order, old);
+}
+
+int shs_atomic_fetch_nand(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			  int64_t *old)
+{
+	return fetch(atomic, SHS_OP_FETCH_NAND, index, value, order, old);
+}
+
+int shs_atomic_fetch_or(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			int64_t *old)
+{
+	return fetch(atomic, SHS_OP_FETCH_OR, index, value, order, old);
+}
+
+int shs_atomic_fetch_xor(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old)
+{
+	return fetch(atomic, SHS_OP_FETCH_XOR, index, value, order, old);
+}
+
+int shs_atomic_fetch_max(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old)
+{
+	return fetch(atomic, SHS_OP_FETCH_MAX, index, value, order, old);
+}
+
+int shs_atomic_fetch_min(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old)
+{
+	return fetch(atomic, SHS_OP_FETCH_MIN, index, value, order, old);
+}
+
+int shs_atomic_fetch_not(struct shs_object *atomic, uint32_t index, int order, int64_t *old)
+{
+	return fetch(atomic, SHS_OP_FETCH_NOT, index, 0, order, old);
+}
+
+int shs_atomic_fetch_update(struct shs_object *atomic, uint32_t index, int order,
+			    int64_t (*change)(int64_t value, void *argument), void *argument,
+			    int64_t *old)
+{
+	int64_t value;
+	int ret = shs_atomic_load(atomic, index, SHS_RELAXED, &value);
+
+	if (ret < 0)
+		return ret;
+	do {
+		ret = shs_atomic_compare_exchange(atomic, index, &value, change(value, argument),
+						  order, SHS_RELAXED);
+	} while (ret == -EREMCHG);
+	if (!ret && old)
+		*old = value;
+	return ret;
+}

@@ -1,0 +1,241 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/*
+ * Attachments: what makes this process an owner. One per handle, made at the first
+ * lock, bound by the kernel to this address space.
+ *
+ * After fork() the child's copy of a handle has a descriptor of the parent's
+ * attachment, which the kernel refuses (-ESTALE), and pointers to regions that it
+ * did not inherit. The handlers below forget both; where they did not run (_Fork,
+ * clone) the first -ESTALE does.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "internal.h"
+
+/* Protects the list and every field of a handle below "attached". */
+static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct handle *attached_handles;
+
+/* Also for a child: the regions are not mapped there, their addresses not ours. */
+static void forget_regions(struct handle *handle)
+{
+	struct shs_object *object = &handle->object;
+
+	object->control = NULL;
+	object->shared = NULL;
+	object->lanes = NULL;
+	object->value = NULL;
+	object->id = 0;
+	object->lane_count = 0;
+	object->lane_stride = 0;
+	if (handle->link) {
+		*handle->link = handle->next;
+		if (handle->next)
+			handle->next->link = handle->link;
+		handle->link = NULL;
+	}
+	atomic_store_explicit(&handle->attached, 0, memory_order_release);
+}
+
+static void before_fork(void)
+{
+	pthread_mutex_lock(&attach_lock);
+}
+
+static void after_fork_in_parent(void)
+{
+	pthread_mutex_unlock(&attach_lock);
+}
+
+/* Async-signal-safe, as the child of a process with threads must be. */
+static void after_fork_in_child(void)
+{
+	while (attached_handles) {
+		struct handle *handle = attached_handles;
+
+		forget_regions(handle);
+		close(handle->attachment);
+		handle->attachment = -1;
+	}
+	pthread_mutex_unlock(&attach_lock);
+}
+
+static void register_fork_handlers(void)
+{
+	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+static int map_region(void **region, int fd, uint32_t size, int prot, off_t offset)
+{
+	void *address;
+
+	if (!size)
+		return 0;
+	address = mmap(NULL, size, prot, MAP_SHARED, fd, offset);
+	if (address == MAP_FAILED)
+		return -errno;
+	*region = address;
+	return 0;
+}
+
+static void unmap_region(void *region, uint32_t size)
+{
+	if (region)
+		munmap(region, size);
+}
+
+/* The private region is where ownership begins and ends: mapped last, unmapped first. */
+static void unmap_regions(struct handle *handle)
+{
+	unmap_region(handle->object.lanes, handle->layout.private_size);
+	unmap_region(handle->object.shared, handle->layout.shared_size);
+	unmap_region((void *)handle->object.control, handle->layout.control_size);
+}
+
+static int map_regions(struct handle *handle, int fd)
+{
+	const struct shs_ioc_attach *layout = &handle->layout;
+	struct shs_object *object = &handle->object;
+	void *control = NULL;
+	int ret;
+
+	ret = map_region(&control, fd, layout->control_size, PROT_READ, SHS_MMAP_CONTROL);
+	object->control = control;
+	if (!ret)
+		ret = map_region(&object->shared, fd, layout->shared_size, handle->prot,
+				 SHS_MMAP_SHARED);
+	if (!ret)
+		ret = map_region(&object->lanes, fd, layout->private_size,
+				 PROT_READ | PROT_WRITE, SHS_MMAP_PRIVATE);
+	if (ret) {
+		unmap_regions(handle);
+		forget_regions(handle);
+	}
+	return ret;
+}
+
+/* The number of a stale descriptor is used again: other threads may be about to. */
+static int publish(struct handle *handle, int fd)
+{
+	static unsigned int number;
+	struct shs_object *object = &handle->object;
+
+	if (handle->attachment >= 0) {
+		if (dup3(fd, handle->attachment, O_CLOEXEC) < 0)
+			return -errno;
+		close(fd);
+	} else {
+		handle->attachment = fd;
+	}
+	if (object->shared)
+		object->value = (char *)object->shared + handle->layout.value_offset;
+	object->id = handle->layout.id;
+	object->lane_count = handle->layout.lanes;
+	object->lane_stride = handle->layout.lane_stride;
+
+	handle->pid = getpid();
+	handle->next = attached_handles;
+	handle->link = &attached_handles;
+	if (handle->next)
+		handle->next->link = &handle->next;
+	attached_handles = handle;
+
+	if (!++number)	/* 0 is none */
+		number = 1;
+	atomic_store_explicit(&handle->attached, number, memory_order_release);
+	return 0;
+}
+
+static int attach_locked(struct handle *handle)
+{
+	int fd, ret;
+
+	handle->layout = (struct shs_ioc_attach){ .size = sizeof(handle->layout) };
+	fd = shs_restart_ioctl(handle->fd, SHS_IOC_ATTACH, &handle->layout);
+	if (fd < 0)
+		return fd;
+	ret = map_regions(handle, fd);
+	if (!ret) {
+		ret = publish(handle, fd);
+		if (ret) {
+			unmap_regions(handle);
+			forget_regions(handle);
+		}
+	}
+	if (ret)
+		close(fd);
+	return ret;
+}
+
+/* Writes the number of the attachment, for forget_stale(). */
+static int attach(struct handle *handle, unsigned int *number)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	int ret = 0;
+
+	*number = atomic_load_explicit(&handle->attached, memory_order_acquire);
+	if (*number)
+		return 0;
+	pthread_once(&once, register_fork_handlers);
+	pthread_mutex_lock(&attach_lock);
+	*number = atomic_load_explicit(&handle->attached, memory_order_relaxed);
+	if (!*number) {
+		ret = attach_locked(handle);
+		*number = atomic_load_explicit(&handle->attached, memory_order_relaxed);
+	}
+	pthread_mutex_unlock(&attach_lock);
+	return ret;
+}
+
+/* Unless another thread was faster and the number is of a newer one. */
+static void forget_stale(struct handle *handle, unsigned int number)
+{
+	pthread_mutex_lock(&attach_lock);
+	if (handle->attached == number)
+		forget_regions(handle);
+	pthread_mutex_unlock(&attach_lock);
+}
+
+/* -ESTALE: made before a fork that no handler saw. It comes once. */
+int shs_attach_call(struct shs_object *object, unsigned int request, void *argument)
+{
+	struct handle *handle = to_handle(object);
+	unsigned int number;
+	int ret, again;
+
+	for (again = 0; ; again = 1) {
+		ret = attach(handle, &number);
+		if (ret)
+			return ret;
+		ret = shs_restart_ioctl(handle->attachment, request, argument);
+		if (ret != -ESTALE || again)
+			return ret;
+		forget_stale(handle, number);
+	}
+}
+
+int shs_attach_fd(struct shs_object *object)
+{
+	struct handle *handle = to_handle(object);
+	unsigned int number;
+	int ret = attach(handle, &number);
+
+	return ret < 0 ? ret : handle->attachment;
+}
+
+/* In a child that no handler saw there is nothing to unmap. */
+void shs_detach(struct handle *handle)
+{
+	if (handle->attachment < 0)
+		return;
+	pthread_mutex_lock(&attach_lock);
+	if (handle->attached && handle->pid == getpid())
+		unmap_regions(handle);
+	forget_regions(handle);
+	close(handle->attachment);
+	pthread_mutex_unlock(&attach_lock);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#include <errno.h>
+
+#include "internal.h"
+
+static int operation(struct shs_object *counter, uint32_t opcode, uint32_t index, int64_t value,
+		     int64_t *result)
+{
+	struct shs_ioc_op op = { .op = opcode, .index = index, .arg = value };
+	int ret;
+
+	if (counter->kind != SHS_KIND_COUNTER)
+		return -EOPNOTSUPP;
+	ret = shs_object_op(counter, &op);
+	if (!ret && result)
+		*result = op.result;
+	return ret;
+}
+
+int shs_counter_add(struct shs_object *counter, uint32_t index, int64_t value)
+{
+	return operation(counter, SHS_OP_ADD, index, value, NULL);
+}
+
+int shs_counter_read(struct shs_object *counter, uint32_t index, int64_t *value)
+{
+	return operation(counter, SHS_OP_LOAD, index, 0, value);
+}
+
+int shs_counter_reset(struct shs_object *counter, uint32_t index, int64_t value, int64_t *old)
+{
+	return operation(counter, SHS_OP_RESET, index, value, old);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
+/* What the files of the library share. */
+#ifndef SHSTATE_INTERNAL_H
+#define SHSTATE_INTERNAL_H
+
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include <shstate.h>
+
+/*
+ * The table of operations: what a back end does for a handle. A request is one of
+ * the ioctl numbers of linux/shstate.h with its struct, which serves as the
+ * message; results are 0, positive or -errno. Both calls repeat what a signal
+ * interrupted.
+ */
+struct shs_ops {
+	/* Of the object: single operations and queries. */
+	int (*call)(const struct shs_object *object, unsigned int request, void *argument);
+	/* Of an owner: locks and waits; attaches if need be. */
+	int (*owner_call)(struct shs_object *object, unsigned int request, void *argument);
+	/* A descriptor naming the owner to the back end; attaches if need be. */
+	int (*owner_fd)(struct shs_object *object);
+	void (*close)(struct shs_object *object);
+};
+
+/* A handle of the kernel back end. */
+struct handle {
+	struct shs_object object;	/* first */
+	int fd;				/* of the object */
+	int prot;			/* PROT_* of the shared region */
+
+	/* Written under the lock of attach.c; attached is the last, by release. */
+	_Atomic unsigned int attached;	/* number of the attachment, 0: none */
+	int attachment;			/* fd, keeps its number for life; -1: none */
+	pid_t pid;			/* who mapped the regions */
+	struct shs_ioc_attach layout;
+	struct handle *next, **link;	/* all attached handles */
+};
+
+static inline struct handle *to_handle(const struct shs_object *object)
+{
+	return (struct handle *)object;
+}
+
+/* object.c */
+int shs_restart_ioctl(int fd, unsigned int request, void *argument);
+
+/* attach.c */
+int shs_attach_call(struct shs_object *object, unsigned int request, void *argument);
+int shs_attach_fd(struct shs_object *object);
+void shs_detach(struct handle *handle);
+
+/* lock.c: 0 or -EOWNERDEAD: held. */
+int shs_lock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane,
+	     struct shs_deadline deadline);
+int shs_unlock(struct shs_object *object, uint32_t mode, uint32_t lane);
+int shs_is_held(int status);
+
+#endif /* SHSTATE_INTERNAL_H */

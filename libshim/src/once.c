@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+#include <errno.h>
+
+#include "internal.h"
+
+static int once_call(struct shs_object *once, struct shs_ioc_once *request)
+{
+	request->size = sizeof(*request);
+	return once->ops->owner_call(once, SHS_IOC_ONCE, request);
+}
+
+int shs_once_begin(struct shs_object *once, unsigned int flags, struct shs_deadline deadline)
+{
+	struct shs_ioc_once request = {
+		.cmd = SHS_ONCE_BEGIN,
+		.flags = flags,
+		.deadline = deadline.ns,
+		.clock = deadline.clock,
+	};
+	int ret;
+
+	if (deadline.clock > SHS_CLOCK_BOOTTIME)
+		return -EINVAL;
+	ret = once_call(once, &request);
+	return ret ? ret : request.state == SHS_ONCE_RUNNING;
+}
+
+int shs_once_complete(struct shs_object *once)
+{
+	struct shs_ioc_once request = { .cmd = SHS_ONCE_COMPLETE };
+
+	return once_call(once, &request);
+}
+
+int shs_once_abandon(struct shs_object *once)
+{
+	struct shs_ioc_once request = { .cmd = SHS_ONCE_ABANDON };
+
+	return once_call(once, &request);
+}
+
+/* The initialiser's own failure matters more than one to say so. */
+static int run(struct shs_object *once, shs_once_function *initialiser, void *argument,
+	       int earlier)
+{
+	int ret = initialiser(argument, earlier);
+
+	if (ret) {
+		shs_once_abandon(once);
+		return ret;
+	}
+	ret = shs_once_complete(once);
+	return ret < 0 ? ret : 1;
+}
+
+static int call(struct shs_object *once, unsigned int flags, shs_once_function *initialiser,
+		void *argument, struct shs_deadline deadline)
+{
+	int ret = shs_once_begin(once, flags, deadline);
+
+	if (ret == 1)
+		return run(once, initialiser, argument, 0);
+	if (ret == -EOWNERDEAD)
+		return run(once, initialiser, argument, -EOWNERDEAD);
+	return ret;
+}
+
+int shs_once_call(struct shs_object *once, shs_once_function *initialiser, void *argument)
+{
+	return call(once, 0, initialiser, argument, shs_deadline_never());
+}
+
+int shs_once_call_until(struct shs_object *once, shs_once_function *initialiser, void *argument,
+			struct shs_deadline deadline)
+{
+	return call(once, 0, initialiser, argument, deadline);
+}
+
+int shs_once_call_force(struct shs_object *once, shs_once_function *initialiser, void *argument)
+{
+	return call(once, SHS_ONCE_FORCE, initialiser, argument, shs_deadline_never());
+}
+
+int shs_once_state(struct shs_object *once)
+{
+	struct shs_ioc_op op = { .op = SHS_OP_LOAD };
+	int ret;
+
+	if (once->kind != SHS_KIND_ONCE)
+		return -EOPNOTSUPP;
+	ret = shs_object_op(once, &op);
+	return ret < 0 ? ret : (int)op.result;
+}
