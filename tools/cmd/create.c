@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd.h"
+
+static const char help[] =
+	"Usage: shstate create [OPTION]... NAME KIND[:TYPE[:COUNT]]\n"
+	"Make an object.\n\n"
+	"KIND  atomic, counter, mutex, rwlock, condvar, once or cell\n"
+	"TYPE  of an element: bool, u8, i8, u16, i16, u32, i32, u64, i64 (the default); for\n"
+	"      mutex, rwlock and cell also bytes; a counter is i64, condvar and once have none\n"
+	"COUNT of elements, 1 by default; of bytes for bytes\n\n"
+	"  -i, --init VALUE         first value: numbers separated by commas or blanks, bytes as\n"
+	"                           hexadecimal digits; zero by default\n"
+	"  -m, --mode MODE          permissions, in octal; 0666 less the umask by default\n"
+	"  -e, --existing           be content with an object of the same kind, type and count\n"
+	"      --fifo               mutex: strict queue order\n"
+	"      --poison             once: a process that dies initialising poisons it\n"
+	"      --help-text TEXT     what it is for, shown by ls and show\n"
+	"      --unit UNIT          of the numbers, such as bytes or seconds\n"
+	"      --label KEY=VALUE    any more, repeatedly\n"
+	"      --element NAME       names element 0, then 1 and so on, repeatedly\n"
+	"  -h, --help\n\n"
+	"Examples:\n"
+	"  shstate create hits counter --help-text 'requests answered'\n"
+	"  shstate create limits atomic:u32:3 --init 10,20,30 --mode 0640\n"
+	"  shstate create config mutex:bytes:256\n";
+
+struct request {
+	struct shs_spec spec;
+	struct meta meta;
+	const char *init;
+	long mode;		/* -1: not given */
+	uint32_t elements;	/* named so far */
+	bool existing;
+};
+
+static bool find_word(const char *word, uint32_t last, const char *(*name)(uint32_t),
+		      uint32_t *number)
+{
+	for (*number = 1; *number <= last; ++*number) {
+		if (strcmp(word, name(*number)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static bool parse_kind_words(const char *kind, const char *type, const char *count,
+			     struct shs_spec *spec)
+{
+	bool valueless;
+	int64_t number = 1;
+
+	if (!find_word(kind, SHS_KIND_CELL, shs_kind_name, &spec->kind)) {
+		complain("there is no kind '%s': atomic, counter, mutex, rwlock, condvar, once, cell",
+			 kind);
+		return false;
+	}
+	valueless = spec->kind == SHS_KIND_CONDVAR || spec->kind == SHS_KIND_ONCE;
+	if (valueless && type) {
+		complain("a %s has no type, for it has no value", kind);
+		return false;
+	}
+	if (valueless)
+		return true;
+	if (!find_word(type ? type : "i64", SHS_TYPE_I64, shs_type_name, &spec->type)) {
+		complain("there is no type '%s': bytes, bool, u8, i8, u16, i16, u32, i32, u64, i64",
+			 type);
+		return false;
+	}
+	if (count && !parse_number(SHS_TYPE_U32, count, &number))
+		return false;
+	spec->count = number;
+	return true;
+}
+
+/* What the kernel would refuse without a word. */
+static bool check_spec(const struct shs_spec *spec)
+{
+	const char *kind = shs_kind_name(spec->kind);
+	uint64_t size = (uint64_t)spec->count * shs_type_size(spec->type);
+	uint64_t most = spec->kind == SHS_KIND_CELL ? SHS_CELL_MAX :
+			spec->kind == SHS_KIND_COUNTER ? SHS_COUNTER_MAX * 8 : SHS_VALUE_MAX;
+
+	if (spec->kind == SHS_KIND_COUNTER && spec->type != SHS_TYPE_I64) {
+		complain("a counter is i64");
+		return false;
+	}
+	if (spec->kind == SHS_KIND_ATOMIC && spec->type == SHS_TYPE_BYTES) {
+		complain("bytes cannot be an atomic: take a cell");
+		return false;
+	}
+	if (spec->type && (!size || size > most)) {
+		complain("%s: the value has 1 to %llu bytes, not %llu", kind,
+			 (unsigned long long)most, (unsigned long long)size);
+		return false;
+	}
+	if (spec->flags & SHS_INIT_FIFO && spec->kind != SHS_KIND_MUTEX) {
+		complain("%s: --fifo is for a mutex", kind);
+		return false;
+	}
+	if (spec->flags & SHS_INIT_POISON && spec->kind != SHS_KIND_ONCE) {
+		complain("%s: --poison is for a once", kind);
+		return false;
+	}
+	return true;
+}
+
+static bool parse_kind(const char *text, struct shs_spec *spec)
+{
+	char *copy = must_have(strdup(text)), *rest = copy;
+	const char *kind = strsep(&rest, ":");
+	const char *type = strsep(&rest, ":");
+	const char *count = strsep(&rest, ":");
+	bool good = !rest;
+
+	if (!good)
+		complain("'%s' is not KIND[:TYPE[:COUNT]]", text);
+	good = good && parse_kind_words(kind, type, count, spec) && check_spec(spec);
+	free(copy);
+	return good;
+}
+
+/* One number stands for all elements. */
+static bool parse_init(const char *text, struct shs_spec *spec, void *bytes)
+{
+	char *copy, *rest, *word;
+	int64_t number = 0;
+	uint32_t given = 0, i;
+	bool good = true;
+
+	if (spec->type == SHS_TYPE_BYTES)
+		return parse_bytes(text, bytes, spec->count);
+	copy = rest = must_have(strdup(text));
+	while (good && (word = strsep(&rest, ", "))) {
+		good = parse_number(spec->type, word, &number);
+		if (good && given < spec->count)
+			element_store(spec->type, bytes, given, number);
+		given++;
+	}
+	free(copy);
+	if (good && given == 1) {
+		for (i = 1; i < spec->count; i++)
+			element_store(spec->type, bytes, i, number);
+	} else if (good && given != spec->count) {
+		complain("--init has %u numbers for %u elements", given, spec->count);
+		return false;
+	}
+	return good;
+}
+
+static bool add_label(struct meta *meta, const char *text)
+{
+	char *key, *value = strchr(text, '=');
+	bool good;
+
+	if (!value || value == text) {
+		complain("'%s' is not KEY=VALUE", text);
+		return false;
+	}
+	if (asprintf(&key, "label.%.*s", (int)(value - text), text) < 0)
+		key = NULL;
+	good = meta_add(meta, must_have(key), value + 1);
+	free(key);
+	return good;
+}
+
+static bool add_element(struct request *request, const char *name)
+{
+	char key[32];
+
+	snprintf(key, sizeof(key), "element.%u", request->elements++);
+	return meta_add(&request->meta, key, name);
+}
+
+static bool parse_mode(const char *text, long *mode)
+{
+	char *end;
+
+	*mode = strtol(text, &end, 8);
+	if (end == text || *end || *mode < 0 || *mode > 07777) {
+		complain("'%s' is not a mode in octal, such as 0640", text);
+		return false;
+	}
+	return true;
+}
+
+enum { OPT_FIFO = 256, OPT_POISON, OPT_HELP_TEXT, OPT_UNIT, OPT_LABEL, OPT_ELEMENT };
+
+static bool take_option(struct request *request, int option)
+{
+	switch (option) {
+	case 'i':
+		request->init = optarg;
+		return true;
+	case 'm':
+		return parse_mode(optarg, &request->mode);
+	case 'e':
+		request->existing = true;
+		return true;
+	case OPT_FIFO:
+		request->spec.flags |= SHS_INIT_FIFO;
+		return true;
+	case OPT_POISON:
+		request->spec.flags |= SHS_INIT_POISON;
+		return true;
+	case OPT_HELP_TEXT:
+		return meta_add(&request->meta, "help", optarg);
+	case OPT_UNIT:
+		return meta_add(&request->meta, "unit", optarg);
+	case OPT_LABEL:
+		return add_label(&request->meta, optarg);
+	case OPT_ELEMENT:
+		return add_element(request, optarg);
+	}
+	return false;
+}
+
+static int create(const char *name, struct request *request)
+{
+	struct shs_spec *spec = &request->spec;
+	struct shs_object *object;
+	int ret;
+
+	/* A mode that was asked for is meant, as with mkfifo(1). */
+	if (request->mode >= 0)
+		umask(0);
+	spec->mode = request->mode >= 0 ? request->mode : 0666;
+	spec->meta = request->meta.size ? request->meta.text : NULL;
+	spec->meta_size = request->meta.size;
+	if (request->existing)
+		ret = shs_object_open_or_create(name, spec, &object);
+	else
+		ret = shs_object_create(name, spec, &object);
+	if (ret == -EEXIST && request->existing) {
+		complain("%s: there is such a name already, of another kind, type or count: see 'shstate show %s'",
+			 name, name);
+		return TROUBLE;
+	}
+	if (ret < 0)
+		return explain_name(name, ret, TO_CREATE);
+	shs_object_close(object);
+	return SUCCESS;
+}
+
+int cmd_create(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "init", required_argument, NULL, 'i' },
+		{ "mode", required_argument, NULL, 'm' },
+		{ "existing", no_argument, NULL, 'e' },
+		{ "fifo", no_argument, NULL, OPT_FIFO },
+		{ "poison", no_argument, NULL, OPT_POISON },
+		{ "help-text", required_argument, NULL, OPT_HELP_TEXT },
+		{ "unit", required_argument, NULL, OPT_UNIT },
+		{ "label", required_argument, NULL, OPT_LABEL },
+		{ "element", required_argument, NULL, OPT_ELEMENT },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	struct args args = {
+		argc, argv, help, "-i:m:eh", options, .least = 2, .most = 2,
+	};
+	static struct request request = { .mode = -1 };
+	static uint64_t value[SHS_VALUE_MAX / sizeof(uint64_t)];
+	int option;
+
+	while ((option = next_option(&args)) != -1) {
+		if (!take_option(&request, option))
+			return TROUBLE;
+	}
+	if (!parse_kind(args.operands[1], &request.spec))
+		return TROUBLE;
+	if (request.init && !request.spec.type) {
+		complain("a %s has no value to begin with", shs_kind_name(request.spec.kind));
+		return TROUBLE;
+	}
+	if (request.init) {
+		if (!parse_init(request.init, &request.spec, value))
+			return TROUBLE;
+		request.spec.value = value;
+	}
+	return create(args.operands[0], &request);
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* shstate: look at, make and change shared objects, and hold their locks. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd.h"
+
+static const struct {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary;
+} commands[] = {
+	{ "create", cmd_create, "make an object" },
+	{ "ls", cmd_ls, "list objects" },
+	{ "show", cmd_show, "tell all about an object" },
+	{ "get", cmd_get, "print a value" },
+	{ "set", cmd_set, "change a value" },
+	{ "add", cmd_add, "add to a number" },
+	{ "cas", cmd_cas, "change a value if it is what is expected" },
+	{ "rm", cmd_rm, "remove a name" },
+	{ "lock", cmd_lock, "run a command while holding a lock" },
+	{ "info", cmd_info, "tell about the mount and the module" },
+};
+
+static void help(FILE *out)
+{
+	size_t i;
+
+	fputs("Usage: shstate [-d FOLDER] COMMAND [ARGUMENT]...\n"
+	      "State that processes share by name, guarded by the kernel.\n\n", out);
+	for (i = 0; i < ARRAY_SIZE(commands); i++)
+		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+	fputs("\n"
+	      "  -d, --dir FOLDER   where names are, else $SHSTATE_DIR, else /dev/shstate\n"
+	      "  -h, --help         this, or after COMMAND: its own help\n"
+	      "  -V, --version\n\n"
+	      "A NAME with a '/' is a path. Exit status: 0 done; 1 no (a value that is not\n"
+	      "what was expected); 2 trouble. \"lock\" returns its command's.\n", out);
+}
+
+static int run(int argc, char **argv)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(argv[0], commands[i].name) == 0) {
+			/* 0 makes getopt_long() begin anew. */
+			optind = 0;
+			return commands[i].run(argc, argv);
+		}
+	}
+	complain("there is no command '%s'; 'shstate --help' lists them", argv[0]);
+	return TROUBLE;
+}
+
+/* What could not be written was not done. */
+static void check_stdout(void)
+{
+	if (fflush(stdout) || ferror(stdout)) {
+		complain("cannot write to the standard output");
+		_Exit(TROUBLE);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "dir", required_argument, NULL, 'd' },
+		{ "help", no_argument, NULL, 'h' },
+		{ "version", no_argument, NULL, 'V' },
+		{ }
+	};
+	int option;
+
+	atexit(check_stdout);
+	while ((option = getopt_long(argc, argv, "+d:hV", options, NULL)) != -1) {
+		switch (option) {
+		case 'd':
+			set_usual_folder(optarg);
+			break;
+		case 'h':
+			help(stdout);
+			return SUCCESS;
+		case 'V':
+			printf("shstate %d.%d\n", SHS_VERSION_MAJOR, SHS_VERSION_MINOR);
+			return SUCCESS;
+		default:
+			fputs("Try 'shstate --help'.\n", stderr);
+			return TROUBLE;
+		}
+	}
+	if (optind == argc || strcmp(argv[optind], "help") == 0) {
+		help(optind == argc ? stderr : stdout);
+		return optind == argc ? TROUBLE : SUCCESS;
+	}
+	return run(argc - optind, argv + optind);
+}

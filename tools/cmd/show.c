@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include <grp.h>
+#include <limits.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cmd.h"
+
+static const char help[] =
+	"Usage: shstate show NAME...\n"
+	"Tell all about objects. The value is looked at without taking the lock.\n\n"
+	"  -h, --help\n";
+
+static void line(const char *what, const char *text)
+{
+	if (*text)
+		printf("%-13s %s\n", what, text);
+}
+
+static void show_kind(const struct shs_object *object, const struct shs_ioc_info *info)
+{
+	printf("%-13s %s", "Kind:", shs_kind_name(info->kind));
+	if (has_value(object))
+		printf(" of %u %s, %u bytes", info->count, shs_type_name(info->type),
+		       info->value_size);
+	printf("%s%s\n", info->flags & SHS_INIT_FIFO ? ", first in first out" : "",
+	       info->flags & SHS_INIT_POISON ? ", poisoned by death" : "");
+}
+
+static void show_value(struct shs_object *object)
+{
+	struct access access = { .peek = true, .deadline = shs_deadline_in(0) };
+	void *bytes;
+	char *text;
+
+	if (!has_value(object))
+		return;
+	bytes = must_have(malloc(value_size(object)));
+	if (value_fetch(object, &access, bytes, object->count) >= 0) {
+		text = value_format(object, bytes, object->count);
+		line("Value:", text);
+		free(text);
+	}
+	free(bytes);
+}
+
+static void show_state(const struct shs_object *object, const struct shs_ioc_info *info)
+{
+	char *text = state_text(object, info);
+
+	line("State:", text);
+	free(text);
+	if (info->holder_pid)
+		printf("%-13s pid %d (%.*s)\n", "Holder:", info->holder_pid,
+		       (int)sizeof(info->holder_comm), info->holder_comm);
+	if (info->readers)
+		printf("%-13s %u\n", "Readers:", info->readers);
+	printf("%-13s %u\n", "Waiters:", info->waiters);
+}
+
+static void show_death(struct shs_object *object)
+{
+	struct shs_ioc_death death;
+	char text[128], *when;
+
+	if (shs_object_death(object, &death) < 0)
+		return;
+	when = time_text(death.when_realtime_ns);
+	printf("%-13s %s %s, %s (%llu in all)\n", "Last death:",
+	       shs_death_describe(&death, text, sizeof(text)),
+	       death.mode == SHS_MODE_READ ? "while it read" : "while it held it", when,
+	       (unsigned long long)death.deaths);
+	free(when);
+}
+
+static void show_file(const struct shs_object *object, const struct shs_ioc_info *info)
+{
+	struct passwd *user;
+	struct group *group;
+	struct stat st;
+	char *when = time_text(info->created_ns);
+
+	line("Created:", when);
+	free(when);
+	printf("%-13s %u name%s, %u open, %u attached\n", "Used by:", info->links,
+	       info->links == 1 ? "" : "s", info->opens - 1, info->attachments);
+	if (fstat(shs_object_fd(object), &st) < 0)
+		return;
+	user = getpwuid(st.st_uid);
+	group = getgrgid(st.st_gid);
+	printf("%-13s %04o %s (%u) %s (%u)\n", "Permissions:",
+	       (unsigned int)st.st_mode & 07777, user ? user->pw_name : "?", st.st_uid,
+	       group ? group->gr_name : "?", st.st_gid);
+}
+
+/* Others may write metadata too, of any form. */
+static void show_meta(struct shs_object *object)
+{
+	struct meta meta;
+	char *rest, *text;
+
+	meta_read(object, &meta);
+	rest = meta.text;
+	while ((text = strsep(&rest, "\n"))) {
+		if (*text)
+			printf("%-13s %s\n", "Metadata:", text);
+	}
+}
+
+static int show(const char *name)
+{
+	struct shs_object *object;
+	struct shs_ioc_info info;
+	char path[PATH_MAX];
+	int ret = shs_object_open(name, SHS_OPEN_RDONLY, &object);
+
+	if (ret < 0)
+		return explain_name(name, ret, TO_READ);
+	ret = shs_object_info(object, &info);
+	if (ret < 0) {
+		explain_use(name, object, ret, "shown");
+		shs_object_close(object);
+		return TROUBLE;
+	}
+	shs_name_path(name, path, sizeof(path));
+	line("Name:", path);
+	show_kind(object, &info);
+	show_value(object);
+	show_state(object, &info);
+	show_death(object);
+	show_file(object, &info);
+	show_meta(object);
+	shs_object_close(object);
+	return SUCCESS;
+}
+
+int cmd_show(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	struct args args = {
+		argc, argv, help, "-h", options, .least = 1,
+	};
+	int status = SUCCESS, i;
+
+	next_option(&args);
+	for (i = 0; i < args.count; i++) {
+		if (i)
+			putchar('\n');
+		if (show(args.operands[i]))
+			status = TROUBLE;
+	}
+	return status;
+}
