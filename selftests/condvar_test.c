@@ -1,0 +1,486 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The condition variable: a wait that gives the mutex away and takes it back, and
+ * no notify that gets lost, whatever happens to the one it was for.
+ */
+#include "shs.h"
+
+FIXTURE(condvar) {
+	int fd, mutex_fd;
+	struct shs_att condvar, mutex;
+};
+
+FIXTURE_SETUP(condvar)
+{
+	SHS_MOUNT("");
+	self->fd = shs_create(SHS_KIND_CONDVAR, SHS_TYPE_NONE, 0);
+	self->mutex_fd = shs_create(SHS_KIND_MUTEX, SHS_TYPE_U64, 4);
+	ASSERT_LE(0, self->fd);
+	ASSERT_LE(0, self->mutex_fd);
+	ASSERT_EQ(0, shs_attach(&self->condvar, self->fd));
+	ASSERT_EQ(0, shs_attach(&self->mutex, self->mutex_fd));
+}
+
+FIXTURE_TEARDOWN(condvar)
+{
+}
+
+static bool owns(const struct shs_att *mutex)
+{
+	return (mutex->shared->word & SHS_WORD_OWNER) == mutex->is.id;
+}
+
+static int notify(int fd, __u64 count)
+{
+	struct shs_ioc_op op = SHS_OP(NOTIFY, .arg = count);
+	int ret = shs_op(fd, &op);
+
+	return ret ?: op.result;
+}
+
+/*
+ * A child that waits and exits with the outcome, a negated errno, or 100 if it has
+ * not the mutex where it should have.
+ */
+static pid_t waiter(FIXTURE_DATA(condvar) *self, struct shs_ioc_wait *wait, int *log)
+{
+	pid_t child = shs_fork();
+	struct shs_att condvar, mutex;
+	int ret;
+
+	if (child)
+		return child;
+	if (shs_attach(&condvar, self->fd) || shs_attach(&mutex, self->mutex_fd) ||
+	    shs_lock(&mutex))
+		_exit(255);
+	wait->mutex_fd = mutex.fd;
+	ret = shs_wait(&condvar, wait);
+	if (owns(&mutex) != (ret == 0 || ret == -ETIMEDOUT || ret == -EOWNERDEAD))
+		_exit(100);
+	if (log)
+		log[++log[0]] = getpid();
+	if (owns(&mutex) && shs_unlock(&mutex))
+		_exit(101);
+	_exit(-ret);
+}
+
+#define WAIT_FOREVER (&SHS_WAIT(.deadline = SHS_FOREVER))
+
+/* A wait releases the mutex; after a notify it is held again. */
+TEST_F(condvar, wait_and_notify)
+{
+	pid_t child = waiter(self, WAIT_FOREVER, NULL);
+
+	SHS_AWAIT(self->fd, info.waiters == 1);
+	EXPECT_STREQ("waiters 1", shs_text(self->fd));
+	EXPECT_EQ(0, shs_lock(&self->mutex));
+	EXPECT_EQ(1, notify(self->fd, 1));
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+	/* It cannot be back before we release. */
+	SHS_AWAIT(self->mutex_fd, info.waiters == 1);
+	EXPECT_EQ(0, waitpid(child, NULL, WNOHANG));
+	EXPECT_EQ(0, shs_unlock(&self->mutex));
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(0, shs_lock(&self->mutex));
+}
+
+/* A notify is for those who wait now: it is not kept for later ones. */
+TEST_F(condvar, notify_nobody)
+{
+	pid_t child;
+
+	EXPECT_EQ(0, notify(self->fd, 1));
+	EXPECT_EQ(0, notify(self->fd, ~0ULL));
+	child = waiter(self, WAIT_FOREVER, NULL);
+	SHS_AWAIT(self->fd, info.waiters == 1);
+	EXPECT_EQ(0, notify(self->fd, 0));
+	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	EXPECT_EQ(1, notify(self->fd, 1));
+	EXPECT_EQ(0, shs_reap(child));
+}
+
+/* As many are woken as were asked for, those first who wait longest. */
+TEST_F(condvar, notify_some)
+{
+	int *log = shs_common(4096);
+	pid_t child[5];
+
+	for (int i = 0; i < 5; i++) {
+		child[i] = waiter(self, WAIT_FOREVER, log);
+		SHS_AWAIT(self->fd, info.waiters == i + 1);
+	}
+	EXPECT_EQ(1, notify(self->fd, 1));
+	EXPECT_EQ(0, shs_reap(child[0]));
+	EXPECT_EQ(child[0], log[1]);
+	EXPECT_EQ(4, shs_info(self->fd).waiters);
+	EXPECT_EQ(2, notify(self->fd, 2));
+	EXPECT_EQ(0, shs_reap(child[1]));
+	EXPECT_EQ(0, shs_reap(child[2]));
+	EXPECT_EQ(2, shs_info(self->fd).waiters);
+	EXPECT_EQ(2, notify(self->fd, ~0ULL));
+	EXPECT_EQ(0, shs_reap(child[3]));
+	EXPECT_EQ(0, shs_reap(child[4]));
+	EXPECT_EQ(5, log[0]);
+}
+
+/* The struct says afterwards that the wait is over, and can be used again. */
+TEST_F(condvar, timeout)
+{
+	EXPECT_EQ(0, shs_lock(&self->mutex));
+	for (int clock = SHS_CLOCK_MONOTONIC; clock <= SHS_CLOCK_BOOTTIME; clock++) {
+		struct shs_ioc_wait wait = SHS_WAIT(.mutex_fd = self->mutex.fd, .clock = clock);
+		__u64 near = shs_now(clock) + 20 * SHS_MS;
+
+		EXPECT_EQ(-ETIMEDOUT, shs_wait(&self->condvar, &wait));
+		EXPECT_EQ(0, wait.started);
+		EXPECT_TRUE(owns(&self->mutex));
+		wait.deadline = near;
+		EXPECT_EQ(-ETIMEDOUT, shs_wait(&self->condvar, &wait));
+		EXPECT_LE(near, shs_now(clock));
+		EXPECT_EQ(0, wait.started);
+		EXPECT_TRUE(owns(&self->mutex));
+	}
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+	EXPECT_EQ(0, notify(self->fd, 1));
+}
+
+/* Even a wait that is over at once lets the others have the mutex meanwhile. */
+TEST_F(condvar, timeout_takes_the_mutex_back)
+{
+	pid_t child = waiter(self, &SHS_WAIT(.deadline = shs_now(SHS_CLOCK_MONOTONIC) +
+					     200 * SHS_MS), NULL);
+
+	SHS_AWAIT(self->fd, info.waiters == 1);
+	EXPECT_EQ(0, shs_lock(&self->mutex));
+	/* Its time is up, but the mutex is ours: it waits for that, without a limit. */
+	SHS_AWAIT(self->mutex_fd, info.waiters == 1);
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+	EXPECT_EQ(0, notify(self->fd, 1));
+	EXPECT_EQ(0, shs_unlock(&self->mutex));
+	EXPECT_EQ(ETIMEDOUT, shs_reap(child));
+}
+
+/* Which file is named as the mutex matters; an error leaves the mutex held. */
+TEST_F(condvar, wrong_mutex)
+{
+	struct shs_att other, foreign, unmapped;
+	struct shs_pipe pipe = shs_pipe();
+	int fd;
+
+	EXPECT_EQ(-EPERM, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = self->mutex.fd)));
+	EXPECT_EQ(0, self->mutex.shared->word);
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+	EXPECT_EQ(0, shs_lock(&self->mutex));
+	EXPECT_EQ(-EBADF, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = -1)));
+	EXPECT_EQ(-EBADF, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = 9999)));
+	EXPECT_EQ(-EINVAL, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = pipe.end[0])));
+	EXPECT_EQ(-EINVAL, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = self->mutex_fd)));
+	EXPECT_EQ(-EINVAL, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = self->condvar.fd)));
+	fd = shs_create(SHS_KIND_RWLOCK, SHS_TYPE_U64, 1);
+	ASSERT_EQ(0, shs_attach(&other, fd));
+	EXPECT_EQ(0, shs_lock(&other));
+	EXPECT_EQ(-EINVAL, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = other.fd)));
+	/* Of another mount. */
+	ASSERT_EQ(0, mount("shstate", SHS_DIR, "shstate", 0, NULL));
+	fd = shs_create(SHS_KIND_MUTEX, SHS_TYPE_U64, 1);
+	ASSERT_EQ(0, shs_attach(&foreign, fd));
+	EXPECT_EQ(0, shs_lock(&foreign));
+	EXPECT_EQ(-EINVAL, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = foreign.fd)));
+	EXPECT_TRUE(owns(&foreign));
+	/* A condvar attachment that owns nothing cannot wait. */
+	ASSERT_EQ(0, shs_attach_only(&unmapped, self->fd));
+	EXPECT_EQ(-ENXIO, shs_wait(&unmapped, &SHS_WAIT(.mutex_fd = self->mutex.fd)));
+	/* A wait that never began cannot be continued. */
+	EXPECT_EQ(-EINVAL, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = self->mutex.fd,
+							      .started = 1)));
+	EXPECT_EQ(-EINVAL, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = self->mutex.fd,
+							      .started = 2)));
+	EXPECT_TRUE(owns(&self->mutex));
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+}
+
+/* All who wait at a time use one mutex; without waiters it may be another. */
+TEST_F(condvar, second_mutex)
+{
+	int fd = shs_create(SHS_KIND_MUTEX, SHS_TYPE_U64, 1);
+	struct shs_att second;
+	pid_t child;
+
+	ASSERT_EQ(0, shs_attach(&second, fd));
+	EXPECT_EQ(0, shs_lock(&second));
+	child = waiter(self, WAIT_FOREVER, NULL);
+	SHS_AWAIT(self->fd, info.waiters == 1);
+	EXPECT_EQ(-EINVAL, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = second.fd)));
+	EXPECT_TRUE(owns(&second));
+	EXPECT_EQ(1, notify(self->fd, 1));
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(-ETIMEDOUT, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = second.fd)));
+	EXPECT_TRUE(owns(&second));
+}
+
+/* A child has no part in its parent's wait or mutex. */
+TEST_F(condvar, forked_child)
+{
+	pid_t child;
+
+	EXPECT_EQ(0, shs_lock(&self->mutex));
+	child = shs_fork();
+	if (!child) {
+		struct shs_att mine;
+
+		EXPECT_EQ(-ESTALE, shs_wait(&self->condvar,
+					    &SHS_WAIT(.mutex_fd = self->mutex.fd)));
+		EXPECT_EQ(0, shs_attach(&mine, self->fd));
+		EXPECT_EQ(-ESTALE, shs_wait(&mine, &SHS_WAIT(.mutex_fd = self->mutex.fd)));
+		_exit(0);
+	}
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_TRUE(owns(&self->mutex));
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+}
+
+/* Waiting changes nothing of the condvar, so reading it is enough; notifying does. */
+TEST_F(condvar, read_only)
+{
+	struct shs_att att;
+	int ro;
+
+	ASSERT_EQ(0, shs_link(self->fd, "condvar"));
+	ro = shs_open("condvar", O_RDONLY);
+	ASSERT_EQ(0, shs_attach(&att, ro));
+	EXPECT_EQ(0, shs_lock(&self->mutex));
+	EXPECT_EQ(-ETIMEDOUT, shs_wait(&att, &SHS_WAIT(.mutex_fd = self->mutex.fd)));
+	EXPECT_EQ(-EACCES, notify(ro, 1));
+}
+
+static void on_signal(int number)
+{
+}
+
+static void handle(int number, int flags)
+{
+	struct sigaction action = { .sa_handler = on_signal, .sa_flags = flags };
+
+	sigaction(number, &action, NULL);
+}
+
+/*
+ * A signal interrupts the wait: the mutex is not held, the place in the queue is
+ * kept, and a notify that comes before the second call is found by it.
+ */
+TEST_F(condvar, interrupted)
+{
+	struct shs_pipe interrupted = shs_pipe(), go = shs_pipe();
+	pid_t child;
+
+	handle(SIGUSR1, 0);
+	child = shs_fork();
+	if (!child) {
+		struct shs_ioc_wait wait = SHS_WAIT(.deadline = SHS_FOREVER);
+		struct shs_att condvar, mutex;
+
+		if (shs_attach(&condvar, self->fd) || shs_attach(&mutex, self->mutex_fd) ||
+		    shs_lock(&mutex))
+			_exit(1);
+		wait.mutex_fd = mutex.fd;
+		if (shs_wait(&condvar, &wait) != -EINTR || wait.started != 1)
+			_exit(2);
+		if (owns(&mutex))
+			_exit(3);
+		shs_say(&interrupted);
+		shs_hear(&go);
+		if (shs_wait(&condvar, &wait) || wait.started)
+			_exit(4);
+		_exit(owns(&mutex) ? 0 : 5);
+	}
+	SHS_AWAIT(self->fd, info.waiters == 1);
+	kill(child, SIGUSR1);
+	shs_hear(&interrupted);
+	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	EXPECT_EQ(0, shs_lock(&self->mutex));
+	EXPECT_EQ(1, notify(self->fd, 1));
+	EXPECT_EQ(0, shs_unlock(&self->mutex));
+	shs_say(&go);
+	EXPECT_EQ(0, shs_reap(child));
+}
+
+/* With SA_RESTART it goes on by itself. */
+TEST_F(condvar, restarted)
+{
+	pid_t child;
+
+	handle(SIGUSR1, SA_RESTART);
+	child = waiter(self, WAIT_FOREVER, NULL);
+	for (int i = 0; i < 3; i++) {
+		SHS_AWAIT(self->fd, info.waiters == 1);
+		kill(child, SIGUSR1);
+	}
+	EXPECT_EQ(1, notify(self->fd, 1));
+	EXPECT_EQ(0, shs_reap(child));
+}
+
+/* Interrupted while it takes the mutex back, it goes on with that. */
+TEST_F(condvar, interrupted_at_the_mutex)
+{
+	struct shs_pipe interrupted = shs_pipe(), go = shs_pipe();
+	pid_t child;
+
+	handle(SIGUSR1, 0);
+	child = shs_fork();
+	if (!child) {
+		struct shs_ioc_wait wait = SHS_WAIT(.deadline = SHS_FOREVER);
+		struct shs_att condvar, mutex;
+
+		if (shs_attach(&condvar, self->fd) || shs_attach(&mutex, self->mutex_fd) ||
+		    shs_lock(&mutex))
+			_exit(1);
+		wait.mutex_fd = mutex.fd;
+		if (shs_wait(&condvar, &wait) != -EINTR || owns(&mutex))
+			_exit(2);
+		shs_say(&interrupted);
+		shs_hear(&go);
+		_exit(shs_wait(&condvar, &wait) || !owns(&mutex) ? 3 : 0);
+	}
+	SHS_AWAIT(self->fd, info.waiters == 1);
+	EXPECT_EQ(0, shs_lock(&self->mutex));
+	EXPECT_EQ(1, notify(self->fd, 1));
+	SHS_AWAIT(self->mutex_fd, info.waiters == 1);
+	kill(child, SIGUSR1);
+	shs_hear(&interrupted);
+	EXPECT_EQ(0, shs_info(self->mutex_fd).waiters);
+	EXPECT_EQ(0, shs_unlock(&self->mutex));
+	/* The notify was for it and stays so: nobody else's turn comes. */
+	EXPECT_EQ(0, notify(self->fd, 1));
+	shs_say(&go);
+	EXPECT_EQ(0, shs_reap(child));
+}
+
+/* A notified waiter that is killed before it is back passes the notify on. */
+TEST_F(condvar, killed_after_notify)
+{
+	pid_t first, second;
+
+	first = waiter(self, WAIT_FOREVER, NULL);
+	SHS_AWAIT(self->fd, info.waiters == 1);
+	second = waiter(self, WAIT_FOREVER, NULL);
+	SHS_AWAIT(self->fd, info.waiters == 2);
+	EXPECT_EQ(0, shs_lock(&self->mutex));
+	EXPECT_EQ(1, notify(self->fd, 1));
+	SHS_AWAIT(self->mutex_fd, info.waiters == 1);
+	EXPECT_EQ(-SIGKILL, shs_kill(first));
+	SHS_AWAIT(self->mutex_fd, info.waiters == 1);
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+	EXPECT_EQ(0, shs_unlock(&self->mutex));
+	EXPECT_EQ(0, shs_reap(second));
+}
+
+/* So does one that was interrupted and never called again. */
+TEST_F(condvar, abandoned_after_notify)
+{
+	struct shs_pipe interrupted = shs_pipe();
+	pid_t first, second;
+
+	handle(SIGUSR1, 0);
+	first = shs_fork();
+	if (!first) {
+		struct shs_ioc_wait wait = SHS_WAIT(.deadline = SHS_FOREVER);
+		struct shs_att condvar, mutex;
+
+		if (shs_attach(&condvar, self->fd) || shs_attach(&mutex, self->mutex_fd) ||
+		    shs_lock(&mutex))
+			_exit(1);
+		wait.mutex_fd = mutex.fd;
+		if (shs_wait(&condvar, &wait) != -EINTR)
+			_exit(2);
+		shs_say(&interrupted);
+		for (;;)
+			pause();
+	}
+	SHS_AWAIT(self->fd, info.waiters == 1);
+	kill(first, SIGUSR1);
+	shs_hear(&interrupted);
+	second = waiter(self, WAIT_FOREVER, NULL);
+	SHS_AWAIT(self->fd, info.waiters == 2);
+	EXPECT_EQ(1, notify(self->fd, 1));
+	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	EXPECT_EQ(-SIGKILL, shs_kill(first));
+	EXPECT_EQ(0, shs_reap(second));
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+}
+
+/* If the mutex's owner died meanwhile, the wait says so, and the mutex is held. */
+TEST_F(condvar, owner_died_meanwhile)
+{
+	pid_t child = waiter(self, WAIT_FOREVER, NULL);
+
+	SHS_AWAIT(self->fd, info.waiters == 1);
+	EXPECT_EQ(0, shs_lock(&self->mutex));
+	EXPECT_EQ(1, notify(self->fd, 1));
+	SHS_AWAIT(self->mutex_fd, info.waiters == 1);
+	EXPECT_EQ(0, munmap(self->mutex.private, self->mutex.is.private_size));
+	EXPECT_EQ(EOWNERDEAD, shs_reap(child));
+}
+
+/* Notifying goes by io_uring as well. */
+TEST_F(condvar, notify_by_uring)
+{
+	struct shs_ioc_op op = SHS_OP(NOTIFY, .arg = ~0ULL);
+	pid_t child[2];
+
+	SHS_NEED_DOOR(SHS_URING);
+	for (int i = 0; i < 2; i++)
+		child[i] = waiter(self, WAIT_FOREVER, NULL);
+	SHS_AWAIT(self->fd, info.waiters == 2);
+	EXPECT_EQ(0, shs_uring_op(self->fd, &op));
+	EXPECT_EQ(2, op.result);
+	for (int i = 0; i < 2; i++)
+		EXPECT_EQ(0, shs_reap(child[i]));
+}
+
+enum { QUEUED, TAKEN };	/* elements of the value */
+
+/*
+ * A queue of one place: producers and consumers wait for each other. A lost notify
+ * stops it, a spurious success loses or doubles an item.
+ */
+TEST_F(condvar, producers_and_consumers)
+{
+	unsigned long items = shs_scale(1000);
+	pid_t child[4];
+
+	for (int i = 0; i < 4; i++) {
+		struct shs_att condvar, mutex;
+		volatile __u64 *value;
+
+		child[i] = shs_fork();
+		if (child[i])
+			continue;
+		if (shs_attach(&condvar, self->fd) || shs_attach(&mutex, self->mutex_fd))
+			_exit(1);
+		value = shs_value(&mutex);
+		for (unsigned long n = 0; n < items; n++) {
+			bool producer = i < 2;
+
+			if (shs_lock(&mutex))
+				_exit(2);
+			while (value[QUEUED] == producer)
+				if (shs_wait(&condvar, &SHS_WAIT(.mutex_fd = mutex.fd,
+								 .deadline = SHS_FOREVER)))
+					_exit(3);
+			value[QUEUED] = producer;
+			value[TAKEN] += !producer;
+			/* One queue for both sides: wake all. */
+			if (notify(self->fd, ~0ULL) < 0 || shs_unlock(&mutex))
+				_exit(4);
+		}
+		_exit(0);
+	}
+	for (int i = 0; i < 4; i++)
+		EXPECT_EQ(0, shs_reap(child[i]));
+	EXPECT_EQ(2 * items, shs_peek(self->mutex_fd, TAKEN));
+	EXPECT_EQ(0, shs_peek(self->mutex_fd, QUEUED));
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+	EXPECT_EQ(0, shs_info(self->mutex_fd).deaths);
+}
+
+TEST_HARNESS_MAIN

@@ -1,0 +1,542 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the tests of shstate share: thin wrappers of the system interface, which
+ * return 0 or a negative errno, and processes that meet.
+ *
+ * Each test runs on a mount of its own in a mount namespace of its own, so
+ * nothing that another test left behind can be seen, and nothing is left.
+ */
+#ifndef SHS_SELFTEST_H
+#define SHS_SELFTEST_H
+
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE
+#endif
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <liburing.h>
+#include <linux/shstate.h>
+#include <sched.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "kselftest_harness.h"
+
+/* A kernel full of detectors under emulation is a hundred times slower. */
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 120
+
+#define SHS_DIR "/dev/shstate"
+#define SHS_NOBODY 65534
+
+/* What every fixture does first. */
+#define SHS_MOUNT(options) do {							\
+	int mounted = shs_mount(options);					\
+										\
+	if (mounted == -EPERM)							\
+		SKIP(return, "mounting needs root");				\
+	if (mounted == -ENODEV)							\
+		SKIP(return, "the module shstate is not loaded");		\
+	ASSERT_EQ(0, mounted);							\
+} while (0)
+
+/* Mounts a new instance over SHS_DIR, for this process and its children. */
+static inline int shs_mount(const char *options)
+{
+	if (unshare(CLONE_NEWNS) || mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL))
+		return -errno;
+	mkdir(SHS_DIR, 0755);
+	return mount("shstate", SHS_DIR, "shstate", 0, options) ? -errno : 0;
+}
+
+static inline int shs_ioctl(int fd, unsigned long command, void *argument)
+{
+	int ret = ioctl(fd, command, argument);
+
+	return ret < 0 ? -errno : ret;
+}
+
+/*
+ * Objects
+ */
+
+/* A file that is no object yet. */
+static inline int shs_blank(void)
+{
+	int fd = open(SHS_DIR, O_TMPFILE | O_RDWR, 0600);
+
+	return fd < 0 ? -errno : fd;
+}
+
+#define SHS_INIT(...) ((struct shs_ioc_init){ .size = sizeof(struct shs_ioc_init), __VA_ARGS__ })
+
+static inline int shs_create_as(struct shs_ioc_init *init)
+{
+	int fd = shs_blank(), err;
+
+	if (fd < 0)
+		return fd;
+	err = shs_ioctl(fd, SHS_IOC_INIT, init);
+	if (err < 0) {
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* An object without a name, all zero. */
+static inline int shs_create(__u32 kind, __u32 type, __u32 count)
+{
+	return shs_create_as(&SHS_INIT(.kind = kind, .type = type, .count = count));
+}
+
+/* The same open file or another one, by way of what the kernel knows of it. */
+static inline int shs_reopen(int fd, int flags)
+{
+	char path[40];
+	int again;
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	again = open(path, flags);
+	return again < 0 ? -errno : again;
+}
+
+/* Gives the object a name in SHS_DIR. */
+static inline int shs_link(int fd, const char *name)
+{
+	char from[40], to[300];
+
+	snprintf(from, sizeof(from), "/proc/self/fd/%d", fd);
+	snprintf(to, sizeof(to), SHS_DIR "/%s", name);
+	return linkat(AT_FDCWD, from, AT_FDCWD, to, AT_SYMLINK_FOLLOW) ? -errno : 0;
+}
+
+static inline int shs_open(const char *name, int flags)
+{
+	char path[300];
+	int fd;
+
+	snprintf(path, sizeof(path), SHS_DIR "/%s", name);
+	fd = open(path, flags, 0600);
+	return fd < 0 ? -errno : fd;
+}
+
+static inline int shs_unlink(const char *name)
+{
+	char path[300];
+
+	snprintf(path, sizeof(path), SHS_DIR "/%s", name);
+	return unlink(path) ? -errno : 0;
+}
+
+static inline struct shs_ioc_info shs_info(int fd)
+{
+	struct shs_ioc_info info;
+
+	memset(&info, 0xa5, sizeof(info));
+	info.size = sizeof(info);
+	if (shs_ioctl(fd, SHS_IOC_INFO, &info))
+		memset(&info, 0xa5, sizeof(info));
+	return info;
+}
+
+/*
+ * Waits for a state that the kernel shows: SHS_AWAIT(fd, info.waiters == 2).
+ * The limit is the test's.
+ */
+#define SHS_AWAIT(fd, condition) do {						\
+	struct shs_ioc_info info = shs_info(fd);				\
+										\
+	while (!(condition)) {							\
+		sched_yield();							\
+		info = shs_info(fd);						\
+	}									\
+} while (0)
+
+static inline int shs_death(int fd, struct shs_ioc_death *death)
+{
+	memset(death, 0xa5, sizeof(*death));
+	death->size = sizeof(*death);
+	death->pad = 0;
+	return shs_ioctl(fd, SHS_IOC_DEATH, death);
+}
+
+/* The line of text, without its end; an empty string if there is none. */
+static inline const char *shs_text(int fd)
+{
+	static char text[1 << 20];
+	ssize_t got = pread(fd, text, sizeof(text) - 1, 0);
+
+	text[got > 0 ? got : 0] = 0;
+	if (got > 0 && text[got - 1] == '\n')
+		text[got - 1] = 0;
+	return text;
+}
+
+static inline int shs_write(int fd, const char *text)
+{
+	ssize_t put = pwrite(fd, text, strlen(text), 0);
+
+	return put < 0 ? -errno : put == (ssize_t)strlen(text) ? 0 : -EIO;
+}
+
+/*
+ * Single operations, by either door
+ */
+enum shs_door { SHS_IOCTL, SHS_URING };
+
+#define SHS_OP(code, ...) \
+	((struct shs_ioc_op){ .size = sizeof(struct shs_ioc_op), .op = SHS_OP_##code, \
+			      ##__VA_ARGS__ })
+
+static inline int shs_op(int fd, struct shs_ioc_op *op)
+{
+	return shs_ioctl(fd, SHS_IOC_OP, op);
+}
+
+static inline void shs_prep(struct io_uring_sqe *sqe, int fd, struct shs_ioc_op *op)
+{
+	struct shs_sqe payload = { .addr = (unsigned long)op, .size = op->size };
+
+	memset(sqe, 0, sizeof(*sqe));
+	sqe->opcode = IORING_OP_URING_CMD;
+	sqe->fd = fd;
+	sqe->cmd_op = SHS_IOC_OP;
+	memcpy((char *)sqe + offsetof(struct io_uring_sqe, cmd), &payload, sizeof(payload));
+}
+
+/* This process's ring. A child must not use its parent's. */
+static inline struct io_uring *shs_ring(void)
+{
+	static struct io_uring ring;
+	static pid_t owner;
+
+	if (owner == getpid())
+		return &ring;
+	if (io_uring_queue_init(8, &ring, 0))
+		return NULL;
+	owner = getpid();
+	return &ring;
+}
+
+static inline int shs_uring_op(int fd, struct shs_ioc_op *op)
+{
+	struct io_uring *ring = shs_ring();
+	struct io_uring_sqe *sqe = ring ? io_uring_get_sqe(ring) : NULL;
+	struct io_uring_cqe *cqe;
+	int ret;
+
+	if (!sqe)
+		return -ENOSYS;
+	shs_prep(sqe, fd, op);
+	ret = io_uring_submit(ring);
+	if (ret != 1)
+		return ret < 0 ? ret : -EIO;
+	ret = io_uring_wait_cqe(ring, &cqe);
+	if (ret)
+		return ret;
+	ret = cqe->res;
+	io_uring_cqe_seen(ring, cqe);
+	return ret;
+}
+
+static inline int shs_by(enum shs_door door, int fd, struct shs_ioc_op *op)
+{
+	return door == SHS_URING ? shs_uring_op(fd, op) : shs_op(fd, op);
+}
+
+/* The kernels that are tested have io_uring; a hardened one may have it off. */
+#define SHS_NEED_DOOR(door) do {						\
+	if ((door) == SHS_URING && !shs_ring())					\
+		SKIP(return, "io_uring is off on this kernel");			\
+} while (0)
+
+/* A number's present value, by an operation that never waits. */
+#define SHS_FAILED 0xdeadbadbadbad000ULL
+static inline __u64 shs_get(int fd, enum shs_opcode code, __u32 index)
+{
+	struct shs_ioc_op op = { .size = sizeof(op), .op = code, .index = index };
+
+	return shs_op(fd, &op) ? SHS_FAILED : op.result;
+}
+
+static inline __u64 shs_load(int fd, __u32 index)
+{
+	return shs_get(fd, SHS_OP_LOAD, index);
+}
+
+static inline __u64 shs_peek(int fd, __u32 index)
+{
+	return shs_get(fd, SHS_OP_PEEK, index);
+}
+
+/*
+ * Attachments
+ */
+struct shs_att {
+	int fd;
+	struct shs_ioc_attach is;
+	const struct shs_control *control;
+	struct shs_shared *shared;
+	char *private;
+};
+
+/* Attaches and maps nothing. */
+static inline int shs_attach_only(struct shs_att *att, int object)
+{
+	memset(att, 0, sizeof(*att));
+	memset(&att->is, 0xa5, sizeof(att->is));
+	att->is.size = sizeof(att->is);
+	att->is.flags = 0;
+	att->fd = shs_ioctl(object, SHS_IOC_ATTACH, &att->is);
+	return att->fd < 0 ? att->fd : 0;
+}
+
+static inline void *shs_map(const struct shs_att *att, off_t region, size_t size, int protection)
+{
+	return mmap(NULL, size, protection, MAP_SHARED, att->fd, region);
+}
+
+/* Maps every region that there is; the shared one writable if that is allowed. */
+static inline int shs_map_all(struct shs_att *att)
+{
+	void *map = shs_map(att, SHS_MMAP_CONTROL, att->is.control_size, PROT_READ);
+
+	if (map == MAP_FAILED)
+		return -errno;
+	att->control = map;
+	if (att->is.shared_size) {
+		map = shs_map(att, SHS_MMAP_SHARED, att->is.shared_size, PROT_READ | PROT_WRITE);
+		if (map == MAP_FAILED && errno == EACCES)
+			map = shs_map(att, SHS_MMAP_SHARED, att->is.shared_size, PROT_READ);
+		if (map == MAP_FAILED)
+			return -errno;
+		att->shared = map;
+	}
+	map = shs_map(att, SHS_MMAP_PRIVATE, att->is.private_size, PROT_READ | PROT_WRITE);
+	if (map == MAP_FAILED)
+		return -errno;
+	att->private = map;
+	return 0;
+}
+
+static inline int shs_attach(struct shs_att *att, int object)
+{
+	int err = shs_attach_only(att, object);
+
+	return err ? err : shs_map_all(att);
+}
+
+/* The value in the mapped shared region, and a lane in the private one. */
+static inline void *shs_value(const struct shs_att *att)
+{
+	return (char *)att->shared + att->is.value_offset;
+}
+
+static inline void *shs_lane(const struct shs_att *att, __u32 lane)
+{
+	return att->private + lane * att->is.lane_stride;
+}
+
+#define SHS_LOCK(...) ((struct shs_ioc_lock){ .size = sizeof(struct shs_ioc_lock), ##__VA_ARGS__ })
+
+static inline int shs_lock_as(const struct shs_att *att, struct shs_ioc_lock *lock)
+{
+	return shs_ioctl(att->fd, SHS_IOC_LOCK, lock);
+}
+
+static inline int shs_unlock_as(const struct shs_att *att, struct shs_ioc_lock *lock)
+{
+	return shs_ioctl(att->fd, SHS_IOC_UNLOCK, lock);
+}
+
+static inline int shs_lock(const struct shs_att *att)
+{
+	return shs_lock_as(att, &SHS_LOCK(.deadline = SHS_FOREVER));
+}
+
+static inline int shs_trylock(const struct shs_att *att)
+{
+	return shs_lock_as(att, &SHS_LOCK(.flags = SHS_LOCK_NOWAIT));
+}
+
+static inline int shs_unlock(const struct shs_att *att)
+{
+	return shs_unlock_as(att, &SHS_LOCK());
+}
+
+static inline int shs_rdlock(const struct shs_att *att, __u32 lane)
+{
+	return shs_lock_as(att, &SHS_LOCK(.mode = SHS_MODE_READ, .lane = lane,
+					  .deadline = SHS_FOREVER));
+}
+
+static inline int shs_tryrdlock(const struct shs_att *att, __u32 lane)
+{
+	return shs_lock_as(att, &SHS_LOCK(.mode = SHS_MODE_READ, .lane = lane,
+					  .flags = SHS_LOCK_NOWAIT));
+}
+
+static inline int shs_rdunlock(const struct shs_att *att, __u32 lane)
+{
+	return shs_unlock_as(att, &SHS_LOCK(.mode = SHS_MODE_READ, .lane = lane));
+}
+
+#define SHS_ONCE(...) ((struct shs_ioc_once){ .size = sizeof(struct shs_ioc_once), ##__VA_ARGS__ })
+
+static inline int shs_once(const struct shs_att *att, struct shs_ioc_once *once)
+{
+	return shs_ioctl(att->fd, SHS_IOC_ONCE, once);
+}
+
+#define SHS_WAIT(...) ((struct shs_ioc_wait){ .size = sizeof(struct shs_ioc_wait), ##__VA_ARGS__ })
+
+static inline int shs_wait(const struct shs_att *att, struct shs_ioc_wait *wait)
+{
+	return shs_ioctl(att->fd, SHS_IOC_WAIT, wait);
+}
+
+/*
+ * Time
+ */
+static inline __u64 shs_now(enum shs_clock clock)
+{
+	static const clockid_t id[] = {
+		[SHS_CLOCK_MONOTONIC] = CLOCK_MONOTONIC,
+		[SHS_CLOCK_REALTIME] = CLOCK_REALTIME,
+		[SHS_CLOCK_BOOTTIME] = CLOCK_BOOTTIME,
+	};
+	struct timespec now;
+
+	clock_gettime(id[clock], &now);
+	return now.tv_sec * 1000000000ULL + now.tv_nsec;
+}
+
+#define SHS_MS 1000000ULL
+
+/*
+ * Processes
+ */
+
+/* As fork(), but the child does not outlive its parent, however that ends. */
+static inline pid_t shs_fork(void)
+{
+	pid_t parent = getpid(), child = fork();
+
+	if (child)
+		return child;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		_exit(1);
+	return 0;
+}
+
+/* For a child: gives up root for good. */
+static inline void shs_become_nobody(void)
+{
+	if (setresgid(SHS_NOBODY, SHS_NOBODY, SHS_NOBODY) ||
+	    setresuid(SHS_NOBODY, SHS_NOBODY, SHS_NOBODY))
+		_exit(1);
+	prctl(PR_SET_PDEATHSIG, SIGKILL); /* which the change has cleared */
+	prctl(PR_SET_DUMPABLE, 1);	  /* else /proc/self is root's */
+}
+
+/* The exit status of a child, or the signal that ended it as a negative number. */
+static inline int shs_reap(pid_t child)
+{
+	int status;
+
+	if (waitpid(child, &status, 0) != child)
+		return 999;
+	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
+}
+
+static inline int shs_kill(pid_t child)
+{
+	kill(child, SIGKILL);
+	return shs_reap(child);
+}
+
+/* One process tells another that it got somewhere. */
+struct shs_pipe {
+	int end[2];
+};
+
+static inline struct shs_pipe shs_pipe(void)
+{
+	struct shs_pipe new;
+
+	if (pipe(new.end))
+		abort();
+	return new;
+}
+
+static inline void shs_say(struct shs_pipe *pipe)
+{
+	if (write(pipe->end[1], "!", 1) != 1)
+		abort();
+}
+
+static inline void shs_hear(struct shs_pipe *pipe)
+{
+	char c;
+
+	while (read(pipe->end[0], &c, 1) != 1)
+		if (errno != EINTR)
+			abort();
+}
+
+/* Children that pass wait until the parent opens, then start together. */
+static inline void shs_gate_pass(struct shs_pipe *gate)
+{
+	char c;
+
+	close(gate->end[1]);
+	while (read(gate->end[0], &c, 1) < 0 && errno == EINTR)
+		;
+}
+
+static inline void shs_gate_open(struct shs_pipe *gate)
+{
+	close(gate->end[1]);
+}
+
+/* Memory that children share with their parent, zeroed. */
+static inline void *shs_common(size_t size)
+{
+	void *map = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (map == MAP_FAILED)
+		abort();
+	return map;
+}
+
+/*
+ * How often a stress repeats: SHS_SCALE is a percentage. The project's runner
+ * knows instead by which factor its kernel is slow.
+ */
+static inline unsigned long shs_scale(unsigned long count)
+{
+	const char *scale = getenv("SHS_SCALE"), *slow = getenv("SHSTATE_SLOW");
+	unsigned long percent = 100;
+
+	if (scale)
+		percent = strtoul(scale, NULL, 10);
+	else if (slow && atoi(slow) > 1)
+		percent = 100 / (atoi(slow) * 2);
+	count = count * percent / 100;
+	return count ? count : 1;
+}
+
+#endif /* SHS_SELFTEST_H */
