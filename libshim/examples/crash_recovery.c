@@ -134,6 +134,7 @@ int main(void)
 {
 	int wrong;
 
+	alarm(TIME_LIMIT);
 	must(pipe(ready) < 0 || pipe(leash) < 0 ? -errno : 0);
 	wrong = mutex();
 	wrong |= reader();

@@ -50,6 +50,9 @@ static inline pthread_barrier_t *barrier(unsigned int n)
 	return new;
 }
 
+/* Seconds after which an example has failed, also on a slow debug kernel. */
+#define TIME_LIMIT 120
+
 /*
  * Runs body(0) to body(n - 1), each in a process of its own, all let go at the
  * same moment. Returns how many did not return 0.
@@ -62,6 +65,7 @@ static inline int parties(int n, int (*body)(int number))
 	fflush(stdout);
 	for (i = 0; i < n; i++) {
 		if (must(fork()) == 0) {
+			alarm(TIME_LIMIT);
 			pthread_barrier_wait(gate);
 			status = body(i);
 			fflush(stdout);
