@@ -187,19 +187,6 @@ TEST_F(atomic, fetch_operations)
 	EXPECT_NEIGHBOURS_ZERO();
 }
 
-/* Rust's AtomicBool has no arithmetic: it could leave what is no bool. */
-TEST_F(atomic, no_arithmetic_on_bool)
-{
-	EXPECT_EQ(0, OP(STORE, 1));
-	for (__u32 code = SHS_OP_FETCH_ADD; code <= SHS_OP_FETCH_NOT; code++) {
-		if (!self->is_bool || is_for_bool(code))
-			continue;
-		EXPECT_EQ(-EOPNOTSUPP, numeric(variant->door, self->fd, code, 1, 1));
-		EXPECT_EQ(0, last.result);
-	}
-	EXPECT_VALUE(1);
-}
-
 /* A number that does not fit is an error, not a smaller number. */
 TEST_F(atomic, number_that_does_not_fit)
 {
@@ -303,13 +290,47 @@ TEST_F(atomic, mapped)
 	EXPECT_NEIGHBOURS_ZERO();
 }
 
+FIXTURE(boolean) {
+	int fd;
+};
+
+FIXTURE_VARIANT(boolean) {
+	enum shs_door door;
+};
+
+FIXTURE_VARIANT_ADD(boolean, ioctl) { SHS_IOCTL };
+FIXTURE_VARIANT_ADD(boolean, uring) { SHS_URING };
+
+FIXTURE_SETUP(boolean)
+{
+	SHS_MOUNT("");
+	SHS_NEED_DOOR(variant->door);
+	self->fd = shs_create(SHS_KIND_ATOMIC, SHS_TYPE_BOOL, 3);
+	ASSERT_LE(0, self->fd);
+}
+
+FIXTURE_TEARDOWN(boolean)
+{
+}
+
+/* Rust's AtomicBool has no arithmetic: it could leave what is no bool. */
+TEST_F(boolean, no_arithmetic)
+{
+	EXPECT_EQ(0, OP(STORE, 1));
+	for (__u32 code = SHS_OP_FETCH_ADD; code <= SHS_OP_FETCH_NOT; code++) {
+		if (is_for_bool(code))
+			continue;
+		EXPECT_EQ(-EOPNOTSUPP, numeric(variant->door, self->fd, code, 1, 1));
+		EXPECT_EQ(0, last.result);
+	}
+	EXPECT_VALUE(1);
+}
+
 /* A bool has two values, whatever a process with the mapping writes there. */
-TEST_F(atomic, bool_stays_bool)
+TEST_F(boolean, stays_bool)
 {
 	struct shs_att att;
 
-	if (!self->is_bool)
-		return;
 	ASSERT_EQ(0, shs_attach(&att, self->fd));
 	for (int junk = 0; junk < 256; junk++) {
 		((unsigned char *)shs_value(&att))[1] = junk;

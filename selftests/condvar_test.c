@@ -239,7 +239,10 @@ TEST_F(condvar, forked_child)
 	EXPECT_EQ(0, shs_info(self->fd).waiters);
 }
 
-/* Waiting changes nothing of the condvar, so reading it is enough; notifying does. */
+/*
+ * A waiter uses up a notify and binds the mutex, so who may only read can neither
+ * wait nor notify.
+ */
 TEST_F(condvar, read_only)
 {
 	struct shs_att att;
@@ -249,7 +252,8 @@ TEST_F(condvar, read_only)
 	ro = shs_open("condvar", O_RDONLY);
 	ASSERT_EQ(0, shs_attach(&att, ro));
 	EXPECT_EQ(0, shs_lock(&self->mutex));
-	EXPECT_EQ(-ETIMEDOUT, shs_wait(&att, &SHS_WAIT(.mutex_fd = self->mutex.fd)));
+	EXPECT_EQ(-EACCES, shs_wait(&att, &SHS_WAIT(.mutex_fd = self->mutex.fd)));
+	EXPECT_TRUE(owns(&self->mutex));
 	EXPECT_EQ(-EACCES, notify(ro, 1));
 }
 
@@ -406,6 +410,19 @@ TEST_F(condvar, abandoned_after_notify)
 	EXPECT_EQ(-SIGKILL, shs_kill(first));
 	EXPECT_EQ(0, shs_reap(second));
 	EXPECT_EQ(0, shs_info(self->fd).waiters);
+}
+
+/* However many wait, all of them are woken by one notify. */
+TEST_F(condvar, notify_many)
+{
+	pid_t child[20];
+
+	for (int i = 0; i < 20; i++)
+		child[i] = waiter(self, WAIT_FOREVER, NULL);
+	SHS_AWAIT(self->fd, info.waiters == 20);
+	EXPECT_EQ(20, notify(self->fd, ~0ULL));
+	for (int i = 0; i < 20; i++)
+		EXPECT_EQ(0, shs_reap(child[i]));
 }
 
 /* If the mutex's owner died meanwhile, the wait says so, and the mutex is held. */

@@ -468,67 +468,122 @@ TEST_F(death, cell_writer)
 	bury(self, variant, child);
 }
 
-/* A waiter of a condition variable just leaves; the others are woken as before. */
-static int condvar_fd, mutex_fd;
+/*
+ * Who dies in a queue owned nothing: nobody is told, nobody is held up
+ */
+FIXTURE(waiter) {
+};
 
-static int hold_condvar(const struct shs_att *att)
+FIXTURE_VARIANT(waiter) {
+	int signal;
+};
+
+FIXTURE_VARIANT_ADD(waiter, kill) { SIGKILL };
+FIXTURE_VARIANT_ADD(waiter, term) { SIGTERM };
+
+static int condvar_mutex;	/* object that the condvar's waiters use */
+
+FIXTURE_SETUP(waiter)
+{
+	SHS_MOUNT("");
+	condvar_mutex = shs_create(SHS_KIND_MUTEX, SHS_TYPE_U64, 1);
+	ASSERT_LE(0, condvar_mutex);
+}
+
+FIXTURE_TEARDOWN(waiter)
+{
+}
+
+static int wait_for_condvar(const struct shs_att *att)
 {
 	struct shs_att mutex;
 
-	if (shs_attach(&mutex, mutex_fd) || shs_lock(&mutex))
+	if (shs_attach(&mutex, condvar_mutex) || shs_lock(&mutex))
 		return -EIO;
 	return shs_wait(att, &SHS_WAIT(.mutex_fd = mutex.fd, .deadline = SHS_FOREVER));
 }
 
-TEST_F(death, condvar_waiter)
+/* One dies among three who wait for a condition: the other two are woken as ever. */
+TEST_F(waiter, condvar)
 {
 	struct shs_ioc_op notify = SHS_OP(NOTIFY, .arg = ~0ULL);
+	int fd = shs_create(SHS_KIND_CONDVAR, SHS_TYPE_NONE, 0);
 	struct shs_att mutex;
-	pid_t waiter[3];
+	pid_t child[3];
 
-	/* It sleeps in the kernel: only a signal reaches it there. */
-	if (variant->cause != KILL && variant->cause != TERM)
-		return;
-	mutex_fd = shs_create(SHS_KIND_MUTEX, SHS_TYPE_U64, 1);
-	condvar_fd = shs_create(SHS_KIND_CONDVAR, SHS_TYPE_NONE, 0);
-	ASSERT_EQ(0, shs_attach(&mutex, mutex_fd));
-	for (int i = 0; i < (variant->queue ? 3 : 1); i++) {
-		waiter[i] = successor(condvar_fd, hold_condvar);
-		SHS_AWAIT(condvar_fd, info.waiters == i + 1);
+	ASSERT_EQ(0, shs_attach(&mutex, condvar_mutex));
+	for (int i = 0; i < 3; i++) {
+		child[i] = successor(fd, wait_for_condvar);
+		SHS_AWAIT(fd, info.waiters == i + 1);
 	}
-	kill(waiter[0], variant->cause == KILL ? SIGKILL : SIGTERM);
-	shs_reap(waiter[0]);
-	EXPECT_EQ(variant->queue ? 2 : 0, shs_info(condvar_fd).waiters);
-	EXPECT_EQ(0, shs_info(condvar_fd).deaths);
-	EXPECT_EQ(0, shs_info(mutex_fd).deaths);
-	EXPECT_EQ(0, shs_op(condvar_fd, &notify));
-	EXPECT_EQ(variant->queue ? 2 : 0, notify.result);
-	for (int i = 1; i < (variant->queue ? 3 : 1); i++) {
-		int got = shs_reap(waiter[i]);
+	kill(child[0], variant->signal);
+	EXPECT_EQ(-variant->signal, shs_reap(child[0]));
+	EXPECT_EQ(2, shs_info(fd).waiters);
+	EXPECT_EQ(0, shs_info(fd).deaths);
+	EXPECT_EQ(0, shs_info(condvar_mutex).deaths);
+	EXPECT_EQ(0, shs_trylock(&mutex));
+	EXPECT_EQ(0, shs_unlock(&mutex));
+	EXPECT_EQ(0, shs_op(fd, &notify));
+	EXPECT_EQ(2, notify.result);
+	for (int i = 1; i < 3; i++) {
+		int got = shs_reap(child[i]);
 
 		/* One of them ends while holding, which the other is told. */
 		EXPECT_TRUE(got == 0 || got == EOWNERDEAD) TH_LOG("%d", got);
 	}
-	EXPECT_EQ(variant->queue ? -EOWNERDEAD : 0, shs_trylock(&mutex));
+	EXPECT_EQ(-EOWNERDEAD, shs_trylock(&mutex));
 }
 
-/* A waiter in the queue of a mutex owned nothing: nothing is told, nobody held up. */
-TEST_F(death, mutex_waiter)
+/* The only one who waits for a condition dies: a notify finds nobody. */
+TEST_F(waiter, condvar_alone)
 {
-	int fd = shs_create(SHS_KIND_MUTEX, SHS_TYPE_U64, 1);
-	struct shs_att att;
-	pid_t child;
+	struct shs_ioc_op notify = SHS_OP(NOTIFY, .arg = 1);
+	int fd = shs_create(SHS_KIND_CONDVAR, SHS_TYPE_NONE, 0);
+	pid_t child = successor(fd, wait_for_condvar);
 
-	ASSERT_EQ(0, shs_attach(&att, fd));
-	EXPECT_EQ(0, shs_lock(&att));
-	child = successor(fd, hold_mutex);
 	SHS_AWAIT(fd, info.waiters == 1);
-	kill(child, variant->cause == TERM ? SIGTERM : SIGKILL);
-	shs_reap(child);
+	kill(child, variant->signal);
+	EXPECT_EQ(-variant->signal, shs_reap(child));
 	EXPECT_EQ(0, shs_info(fd).waiters);
-	EXPECT_EQ(0, shs_unlock(&att));
-	EXPECT_EQ(0, shs_trylock(&att));
-	EXPECT_EQ(0, shs_info(fd).deaths);
+	EXPECT_EQ(0, shs_op(fd, &notify));
+	EXPECT_EQ(0, notify.result);
+	EXPECT_EQ(0, shs_info(condvar_mutex).deaths);
+}
+
+/* In the queue of a lock, of each kind that has one. */
+TEST_F(waiter, lock)
+{
+	static const struct {
+		__u32 kind, type, count;
+		hold_fn hold, wait;
+	} kinds[] = {
+		{ SHS_KIND_MUTEX, SHS_TYPE_U64, 1, hold_mutex, hold_mutex },
+		{ SHS_KIND_RWLOCK, SHS_TYPE_U64, 1, hold_mutex, hold_mutex },
+		{ SHS_KIND_RWLOCK, SHS_TYPE_U64, 1, hold_mutex, hold_read },
+		{ SHS_KIND_RWLOCK, SHS_TYPE_U64, 1, hold_read, hold_mutex },
+		{ SHS_KIND_ONCE, SHS_TYPE_NONE, 0, hold_once, hold_once },
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int fd = shs_create(kinds[i].kind, kinds[i].type, kinds[i].count);
+		struct shs_ioc_info before;
+		struct shs_att att;
+		pid_t child;
+
+		ASSERT_EQ(0, shs_attach(&att, fd));
+		ASSERT_EQ(0, kinds[i].hold(&att));
+		before = shs_info(fd);
+		child = successor(fd, kinds[i].wait);
+		SHS_AWAIT(fd, info.waiters == 1);
+		kill(child, variant->signal);
+		EXPECT_EQ(-variant->signal, shs_reap(child));
+		SHS_AWAIT(fd, info.attachments == 1);
+		EXPECT_EQ(0, shs_info(fd).waiters);
+		EXPECT_EQ(0, shs_info(fd).deaths);
+		EXPECT_EQ(before.state, shs_info(fd).state);
+		EXPECT_EQ(before.holder_pid, shs_info(fd).holder_pid);
+		EXPECT_EQ(before.readers, shs_info(fd).readers);
+	}
 }
 
 /*

@@ -523,6 +523,12 @@ TEST_F(fs, text_write)
 		EXPECT_STREQ("7", shs_text(fd)) TH_LOG("kind %u", kinds[i]);
 		EXPECT_EQ(0, shs_write(fd, "-9"));
 		EXPECT_STREQ("-9", shs_text(fd));
+		/* A person who writes 010 means ten. */
+		EXPECT_EQ(0, shs_write(fd, "010"));
+		EXPECT_STREQ("10", shs_text(fd));
+		EXPECT_EQ(0, shs_write(fd, "-0"));
+		EXPECT_STREQ("0", shs_text(fd));
+		EXPECT_EQ(0, shs_write(fd, "-9"));
 		if (kinds[i] == SHS_KIND_CELL) {
 			EXPECT_EQ(-EINVAL, shs_write(fd, "+1\n"));
 			continue;
@@ -553,7 +559,7 @@ TEST_F(fs, text_write_element)
 TEST_F(fs, text_write_refused)
 {
 	static const char *const bad[] = { "\n", "x", "7x", "7 8", "+", "-", "+-", "--7", "++7",
-					   "0x", "1.5", "7\n8\n", "\0017", "9:7", "-1:7", ":7" };
+					   "0x", "0x10", "1.5", "7\n8\n", "\0017", "9:7", "-1:7", ":7" };
 	char longest[5000];
 	int fd = number(), byte;
 

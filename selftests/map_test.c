@@ -158,14 +158,6 @@ TEST_F(map, wrong_place_or_size)
 	EXPECT_EQ(0, shs_map_all(&self->att));
 }
 
-/* A kind without a shared region has none to map. */
-TEST_F(map, no_shared_region)
-{
-	if (self->att.is.shared_size)
-		return;
-	EXPECT_EQ(-EINVAL, try_map(self, SHS_MMAP_SHARED, self->page, PROT_READ, MAP_SHARED));
-}
-
 /* What is for reading cannot be mapped for writing, and nothing for execution. */
 TEST_F(map, protection_of_mmap)
 {
@@ -447,6 +439,24 @@ TEST_F(map, write_only_object)
 	ASSERT_LE(0, wo);
 	EXPECT_EQ(-EACCES, shs_attach_only(&att, wo));
 	EXPECT_EQ(1, shs_info(self->fd).attachments);
+}
+
+/* A kind without a shared region has none to map. */
+TEST(no_shared_region)
+{
+	static const __u32 kinds[] = { SHS_KIND_COUNTER, SHS_KIND_CONDVAR, SHS_KIND_ONCE };
+
+	SHS_MOUNT("");
+	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		bool counter = kinds[i] == SHS_KIND_COUNTER;
+		int fd = shs_create(kinds[i], counter ? SHS_TYPE_I64 : SHS_TYPE_NONE, counter);
+		struct shs_att att;
+
+		ASSERT_EQ(0, shs_attach_only(&att, fd));
+		EXPECT_EQ(0, att.is.shared_size);
+		EXPECT_EQ(MAP_FAILED, shs_map(&att, SHS_MMAP_SHARED, 4096, PROT_READ));
+		EXPECT_EQ(EINVAL, errno);
+	}
 }
 
 /*

@@ -80,6 +80,8 @@ TEST_F(mutex, trylock)
 	EXPECT_EQ(0, shs_trylock(&self->mine));
 	EXPECT_EQ(-EBUSY, shs_trylock(&self->other));
 	EXPECT_EQ(0, shs_info(self->fd).waiters);
+	/* The owner's fast way out is as open as before. */
+	EXPECT_EQ(self->mine.is.id, word(&self->mine));
 	EXPECT_EQ(0, shs_unlock(&self->mine));
 	EXPECT_EQ(0, shs_trylock(&self->other));
 	EXPECT_EQ(-EBUSY, shs_trylock(&self->mine));
@@ -350,7 +352,7 @@ TEST_F(mutex, forked_child)
 		_exit(0);
 	}
 	EXPECT_EQ(0, shs_reap(child));
-	EXPECT_EQ(self->mine.is.id, word(&self->mine) & SHS_WORD_OWNER);
+	EXPECT_EQ(self->mine.is.id, word(&self->mine));
 	EXPECT_EQ(0, shs_unlock(&self->mine));
 }
 
@@ -391,6 +393,25 @@ TEST_F(mutex, read_only)
 	EXPECT_EQ(-EACCES, shs_op(ro, &SHS_OP(ADD, .arg = 1)));
 	EXPECT_EQ(0, shs_op(ro, &SHS_OP(READ)));
 	EXPECT_EQ(0, shs_peek(ro, 0));
+}
+
+/* A waiter whose attachment goes is told that it owns nothing and never will. */
+static void *lock_in_thread(void *att);
+
+TEST_F(mutex, unmapped_while_waiting)
+{
+	pthread_t thread;
+	void *got;
+
+	EXPECT_EQ(0, shs_lock(&self->mine));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, lock_in_thread, &self->other));
+	SHS_AWAIT(self->fd, info.waiters == 1);
+	EXPECT_EQ(0, munmap(self->other.private, self->other.is.private_size));
+	pthread_join(thread, &got);
+	EXPECT_EQ(-ENXIO, (long)got);
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+	EXPECT_EQ(0, shs_unlock(&self->mine));
+	EXPECT_EQ(0, shs_trylock(&self->mine));
 }
 
 static void *lock_in_thread(void *att)
@@ -534,6 +555,20 @@ TEST_F(mutex, bytes)
 		EXPECT_EQ(-EINVAL, shs_op(self->fd, &op)) TH_LOG("%u %u", op.offset, op.len);
 	}
 	EXPECT_EQ(0, memcmp(shs_value(&self->mine), "0123456789abcdXY", 16));
+}
+
+/* No byte becomes a bool that is none. */
+TEST_F(mutex, bytes_of_bools)
+{
+	int fd = shs_create(SHS_KIND_MUTEX, SHS_TYPE_BOOL, 4);
+	struct shs_ioc_op op = SHS_OP(WRITE, .flags = SHS_OP_BYTES, .len = 4,
+				      .addr = (unsigned long)"\001\0\001\002");
+
+	EXPECT_EQ(-ERANGE, shs_op(fd, &op));
+	EXPECT_STREQ("0 0 0 0", shs_text(fd));
+	op.len = 3;
+	EXPECT_EQ(0, shs_op(fd, &op));
+	EXPECT_STREQ("1 0 1 0", shs_text(fd));
 }
 
 /* A bad address is found before the value changes, and holds nothing up. */

@@ -1,0 +1,734 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The library over the module: what it adds to the calls that the other tests make
+ * themselves. Names and atomic creation, attaching at first use and after fork,
+ * waits that no signal ends, guards, and the kinds in the manner of Rust.
+ */
+#include "shs.h"
+
+#include <pthread.h>
+#include <shstate.h>
+#include <shstate_uring.h>
+
+FIXTURE(lib) {
+	struct shs_object *mutex;
+	struct shs_pipe ready, go;
+};
+
+static const struct shs_spec mutex_spec = { .kind = SHS_KIND_MUTEX, .type = SHS_TYPE_I64,
+					    .count = 2 };
+
+FIXTURE_SETUP(lib)
+{
+	SHS_MOUNT("");
+	unsetenv("SHSTATE_DIR");
+	ASSERT_EQ(0, shs_object_create("mutex", &mutex_spec, &self->mutex));
+	self->ready = shs_pipe();
+	self->go = shs_pipe();
+}
+
+FIXTURE_TEARDOWN(lib)
+{
+}
+
+static struct shs_object *make(__u32 kind, __u32 type)
+{
+	struct shs_spec spec = { .kind = kind, .type = type };
+	struct shs_object *object = NULL;
+
+	return shs_object_create(NULL, &spec, &object) ? NULL : object;
+}
+
+static struct shs_deadline past(void)
+{
+	return shs_deadline_at(SHS_CLOCK_MONOTONIC, 0);
+}
+
+/* A name that is taken is an error to one who must create, and opened by another. */
+TEST_F(lib, create_and_open)
+{
+	struct shs_object *object = (void *)1;
+
+	EXPECT_EQ(-EEXIST, shs_object_create("mutex", &mutex_spec, &object));
+	EXPECT_EQ((void *)1, (void *)object);
+	EXPECT_EQ(-ENOENT, shs_object_open("other", 0, &object));
+	EXPECT_EQ(0, shs_object_open_or_create("mutex", &mutex_spec, &object));
+	EXPECT_EQ(SHS_KIND_MUTEX, object->kind);
+	EXPECT_EQ(SHS_TYPE_I64, object->type);
+	EXPECT_EQ(2, object->count);
+	shs_object_close(object);
+	EXPECT_EQ(1, shs_object_open_or_create("other", &mutex_spec, &object));
+	shs_object_close(object);
+	EXPECT_EQ(0, shs_object_open("other", 0, &object));
+	shs_object_close(object);
+	shs_object_close(NULL);
+}
+
+/* An object that is not what was asked for is not taken for it. */
+TEST_F(lib, another_object_of_that_name)
+{
+	struct shs_spec specs[] = {
+		{ .kind = SHS_KIND_RWLOCK, .type = SHS_TYPE_I64, .count = 2 },
+		{ .kind = SHS_KIND_MUTEX, .type = SHS_TYPE_U64, .count = 2 },
+		{ .kind = SHS_KIND_MUTEX, .type = SHS_TYPE_I64, .count = 3 },
+	};
+	struct shs_object *object;
+
+	for (int i = 0; i < ARRAY_SIZE(specs); i++)
+		EXPECT_EQ(-EEXIST, shs_object_open_or_create("mutex", &specs[i], &object));
+}
+
+/* Of many that open or create at once, one creates; all have the same object. */
+TEST_F(lib, creation_race)
+{
+	for (unsigned long round = 0; round < shs_scale(30); round++) {
+		struct shs_pipe gate = shs_pipe();
+		struct shs_object *object;
+		int created = 0, opened = 0;
+		int64_t sum = 0;
+		pid_t child[5];
+
+		for (int i = 0; i < 5; i++) {
+			child[i] = shs_fork();
+			if (!child[i]) {
+				int ret;
+
+				shs_gate_pass(&gate);
+				ret = shs_object_open_or_create("race", &mutex_spec, &object);
+				if (ret < 0 || shs_value_add(object, 0, 1, NULL, 0,
+							     shs_deadline_never()))
+					_exit(9);
+				_exit(ret);
+			}
+		}
+		shs_gate_open(&gate);
+		for (int i = 0; i < 5; i++) {
+			int status = shs_reap(child[i]);
+
+			created += status == 1;
+			opened += status == 0;
+		}
+		EXPECT_EQ(1, created);
+		EXPECT_EQ(4, opened);
+		ASSERT_EQ(0, shs_object_open("race", 0, &object));
+		EXPECT_EQ(0, shs_value_peek(object, 0, &sum, 8));
+		EXPECT_EQ(5, sum);
+		shs_object_close(object);
+		EXPECT_EQ(0, shs_object_unlink("race"));
+		close(gate.end[0]);
+	}
+}
+
+/* Where names lie, and what is wrong with them, said before anything else is. */
+TEST_F(lib, names)
+{
+	struct shs_object *object;
+	char path[64], name[300];
+
+	EXPECT_EQ(-EPROTONOSUPPORT, shs_object_open("etcd://host/x", 0, &object));
+	EXPECT_EQ(-ENOENT, shs_object_open("/nowhere/x", 0, &object));
+	EXPECT_EQ(-ENOENT, shs_object_create("/nowhere/x", &mutex_spec, &object));
+	EXPECT_EQ(-ENOTTY, shs_object_open("/proc/self/maps", 0, &object));
+	EXPECT_EQ(-ENOTTY, shs_object_unlink("/proc/self/maps"));
+	memset(name, 'n', sizeof(name) - 1);
+	name[sizeof(name) - 1] = 0;
+	EXPECT_EQ(-ENAMETOOLONG, shs_object_create(name, &mutex_spec, &object));
+	EXPECT_EQ(strlen(SHS_DIR "/x"), shs_name_path("x", path, sizeof(path)));
+	EXPECT_STREQ(SHS_DIR "/x", path);
+	EXPECT_EQ(-ENAMETOOLONG, shs_name_path("x", path, 5));
+	EXPECT_EQ(-EINVAL, shs_name_path("", path, sizeof(path)));
+	EXPECT_EQ(-EINVAL, shs_name_path("..", path, sizeof(path)));
+	setenv("SHSTATE_DIR", "/nowhere", 1);
+	EXPECT_EQ(-ENOENT, shs_object_open("mutex", 0, &object));
+	EXPECT_EQ(0, shs_object_open(SHS_DIR "/mutex", 0, &object));
+}
+
+/* More names, other names, and none. */
+TEST_F(lib, link_rename_unlink)
+{
+	struct shs_ioc_info info;
+	struct shs_object *object;
+
+	EXPECT_EQ(0, shs_object_link(self->mutex, "second"));
+	EXPECT_EQ(-EEXIST, shs_object_link(self->mutex, "second"));
+	EXPECT_EQ(0, shs_object_rename("second", "third"));
+	EXPECT_EQ(-ENOENT, shs_object_open("second", 0, &object));
+	EXPECT_EQ(0, shs_object_info(self->mutex, &info));
+	EXPECT_EQ(2, info.links);
+	EXPECT_EQ(0, shs_object_unlink("mutex"));
+	EXPECT_EQ(0, shs_object_unlink("third"));
+	EXPECT_EQ(-ENOENT, shs_object_unlink("third"));
+	EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+}
+
+/* A read-only handle looks and waits, and changes nothing. */
+TEST_F(lib, read_only)
+{
+	struct shs_object *object;
+	int64_t value = 1;
+
+	ASSERT_EQ(0, shs_object_open("mutex", SHS_OPEN_RDONLY, &object));
+	EXPECT_EQ(-EACCES, shs_mutex_lock(object));
+	EXPECT_EQ(-EACCES, shs_value_write(object, 0, &value, 8, 0, past()));
+	EXPECT_EQ(0, shs_value_read(object, 0, &value, 8, 0, past()));
+	EXPECT_EQ(0, value);
+}
+
+/* A descriptor becomes a handle only if it is one of an object. */
+TEST_F(lib, from_fd)
+{
+	struct shs_object *object;
+	int fd = shs_reopen(shs_object_fd(self->mutex), O_RDWR);
+
+	EXPECT_EQ(-EBADF, shs_object_from_fd(-1, &object));
+	EXPECT_EQ(-ENOTTY, shs_object_from_fd(self->ready.end[0], &object));
+	EXPECT_EQ(-EUNATCH, shs_object_from_fd(shs_blank(), &object));
+	EXPECT_EQ(-EBADF, shs_object_from_fd(shs_reopen(fd, O_PATH), &object));
+	ASSERT_EQ(0, shs_object_from_fd(fd, &object));
+	EXPECT_EQ(0, shs_mutex_lock(object));
+	EXPECT_EQ(-EBUSY, shs_mutex_try_lock(self->mutex));
+	shs_object_close(object);
+	EXPECT_EQ(-1, fcntl(fd, F_GETFD));
+}
+
+/* Weak and strong, as Arc has them. */
+TEST_F(lib, weak)
+{
+	struct shs_object *strong = make(SHS_KIND_ATOMIC, SHS_TYPE_U64), *other;
+	int weak = shs_object_weak_fd(strong);
+	int64_t value;
+
+	ASSERT_LE(0, weak);
+	EXPECT_EQ(0, shs_atomic_store(strong, 0, 7, SHS_SEQ_CST));
+	ASSERT_EQ(0, shs_object_upgrade(weak, 0, &other));
+	shs_object_close(strong);
+	EXPECT_EQ(0, shs_atomic_load(other, 0, SHS_SEQ_CST, &value));
+	EXPECT_EQ(7, value);
+	shs_object_close(other);
+	EXPECT_EQ(-ENOENT, shs_object_upgrade(weak, 0, &other));
+}
+
+/* Locked, it has a value to change; a deadline, and a try, that fail leave it so. */
+TEST_F(lib, mutex)
+{
+	struct shs_object *other;
+	int64_t *value;
+
+	ASSERT_EQ(0, shs_object_open("mutex", 0, &other));
+	EXPECT_EQ(NULL, shs_mutex_value(self->mutex));
+	EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+	value = shs_mutex_value(self->mutex);
+	ASSERT_NE(NULL, value);
+	value[0] = 5;
+	EXPECT_EQ(-EBUSY, shs_mutex_try_lock(other));
+	EXPECT_EQ(-ETIMEDOUT, shs_mutex_lock_until(other, past()));
+	EXPECT_EQ(-ETIMEDOUT, shs_mutex_lock_until(other, shs_deadline_in(10 * SHS_NS_PER_MS)));
+	EXPECT_EQ(-EPERM, shs_mutex_unlock(other));
+	EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
+	EXPECT_EQ(-EPERM, shs_mutex_unlock(self->mutex));
+	EXPECT_EQ(0, shs_mutex_lock_until(other, past()));
+	EXPECT_EQ(5, *(int64_t *)shs_mutex_value(other));
+	EXPECT_EQ(0, shs_mutex_unlock(other));
+	EXPECT_EQ(-EOPNOTSUPP, shs_rwlock_write(other));
+}
+
+/* Threads of a process are kept apart like processes. */
+static void *add_in_thread(void *mutex)
+{
+	unsigned long rounds = shs_scale(100);
+
+	for (unsigned long n = 0; n < rounds; n++)
+		shs_scope(num, shs_mutex_hold(mutex))
+			++*(int64_t *)num.value;
+	return NULL;
+}
+
+TEST_F(lib, threads)
+{
+	pthread_t thread[3];
+	int64_t sum;
+
+	for (int i = 0; i < 3; i++)
+		ASSERT_EQ(0, pthread_create(&thread[i], NULL, add_in_thread, self->mutex));
+	for (int i = 0; i < 3; i++)
+		pthread_join(thread[i], NULL);
+	EXPECT_EQ(0, shs_value_read(self->mutex, 0, &sum, 8, 0, past()));
+	EXPECT_EQ(3 * shs_scale(100), sum);
+}
+
+/* A scope runs its body once holding, releases however it is left, or does not run. */
+TEST_F(lib, guards)
+{
+	struct shs_object *other;
+	int ran = 0;
+
+	ASSERT_EQ(0, shs_object_open("mutex", 0, &other));
+	shs_scope(num, shs_mutex_hold(self->mutex)) {
+		ran++;
+		EXPECT_EQ(-EBUSY, shs_mutex_try_lock(other));
+		shs_scope(none, shs_mutex_hold_until(other, past()))
+			ran += 100;
+		if (ran)
+			break;
+	}
+	EXPECT_EQ(1, ran);
+	EXPECT_EQ(0, shs_mutex_try_lock(other));
+	{
+		shs_guard(num, shs_mutex_hold_until(self->mutex, past()));
+
+		EXPECT_EQ(-ETIMEDOUT, num.status);
+		EXPECT_EQ(NULL, num.value);
+		EXPECT_EQ(NULL, num.view);
+	}
+	EXPECT_EQ(0, shs_mutex_unlock(other));
+	{
+		shs_guard(num, shs_mutex_hold(self->mutex));
+
+		EXPECT_EQ(0, num.status);
+		EXPECT_EQ(0, shs_guard_release(&num));
+		EXPECT_EQ(0, shs_mutex_try_lock(other));
+		/* The end of the scope releases nobody else's lock. */
+	}
+	EXPECT_EQ(-EBUSY, shs_mutex_try_lock(self->mutex));
+}
+
+/* After fork the child owns nothing, attaches by itself, and works like anyone. */
+TEST_F(lib, fork)
+{
+	int64_t sum = 0;
+	pid_t child;
+
+	EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+	child = shs_fork();
+	if (!child) {
+		EXPECT_EQ(-EBUSY, shs_mutex_try_lock(self->mutex));
+		EXPECT_EQ(-EPERM, shs_mutex_unlock(self->mutex));
+		shs_say(&self->ready);
+		EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+		++*(int64_t *)shs_mutex_value(self->mutex);
+		EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
+		_exit(0);
+	}
+	shs_hear(&self->ready);
+	SHS_AWAIT(shs_object_fd(self->mutex), info.waiters == 1);
+	*(int64_t *)shs_mutex_value(self->mutex) = 41;
+	EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(0, shs_value_read(self->mutex, 0, &sum, 8, 0, past()));
+	EXPECT_EQ(42, sum);
+	EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+}
+
+/* So do a child's children, and a child that forks while its parent locks and locks. */
+TEST_F(lib, fork_of_fork)
+{
+	pid_t child = shs_fork();
+	int64_t sum = 0;
+
+	if (!child) {
+		shs_scope(num, shs_mutex_hold(self->mutex))
+			++*(int64_t *)num.value;
+		child = shs_fork();
+		shs_scope(num, shs_mutex_hold(self->mutex))
+			++*(int64_t *)num.value;
+		_exit(child ? shs_reap(child) : 0);
+	}
+	shs_scope(num, shs_mutex_hold(self->mutex))
+		++*(int64_t *)num.value;
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(0, shs_value_read(self->mutex, 0, &sum, 8, 0, past()));
+	EXPECT_EQ(4, sum);
+}
+
+/* The holder dies while its child, the handle in hand, lives: the next one is told. */
+TEST_F(lib, owner_died)
+{
+	struct shs_ioc_death death;
+	char text[128], pid[16];
+	int64_t value = 0;
+	pid_t child;
+
+	child = shs_fork();
+	if (!child) {
+		if (shs_mutex_lock(self->mutex))
+			_exit(1);
+		*(int64_t *)shs_mutex_value(self->mutex) = 7;
+		if (!fork()) {
+			shs_gate_pass(&self->go);
+			_exit(0);
+		}
+		shs_say(&self->ready);
+		for (;;)
+			pause();
+	}
+	shs_hear(&self->ready);
+	EXPECT_EQ(-SIGKILL, shs_kill(child));
+	EXPECT_EQ(-EUCLEAN, shs_value_write(self->mutex, 0, &value, 8, 0, past()));
+	EXPECT_EQ(SHS_NOTICE_OWNER_DIED, shs_value_read(self->mutex, 0, &value, 8, 0, past()));
+	EXPECT_EQ(7, value);
+	EXPECT_EQ(0, shs_object_death(self->mutex, &death));
+	snprintf(pid, sizeof(pid), "%d", child);
+	EXPECT_NE(NULL, strstr(shs_death_describe(&death, text, sizeof(text)), pid));
+	EXPECT_NE(NULL, strstr(text, "SIGKILL"));
+	{
+		shs_guard(num, shs_mutex_hold(self->mutex));
+
+		EXPECT_EQ(-EOWNERDEAD, num.status);
+		ASSERT_NE(NULL, num.value);
+	}
+	EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+	shs_say(&self->go);
+}
+
+/* A recovery consumes the news. */
+TEST_F(lib, recover)
+{
+	int64_t value = 1;
+	pid_t child = shs_fork();
+
+	if (!child)
+		_exit(-shs_mutex_lock(self->mutex));
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(-EUCLEAN, shs_value_add(self->mutex, 0, 1, NULL, 0, past()));
+	EXPECT_EQ(SHS_NOTICE_OWNER_DIED, shs_value_add(self->mutex, 0, 1, &value, SHS_OP_RECOVER,
+						       past()));
+	EXPECT_EQ(0, value);
+	EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+}
+
+/* Closing the handle of a lock that is held is a death of its holder, as documented. */
+TEST_F(lib, closed_while_held)
+{
+	struct shs_object *other;
+
+	ASSERT_EQ(0, shs_object_open("mutex", 0, &other));
+	EXPECT_EQ(0, shs_mutex_lock(other));
+	shs_object_close(other);
+	EXPECT_EQ(-EOWNERDEAD, shs_mutex_lock(self->mutex));
+}
+
+static volatile sig_atomic_t signals;
+static struct shs_pipe handled;
+
+static void on_signal(int number)
+{
+	signals++;
+	shs_say(&handled);
+}
+
+/* No signal ends a wait, with SA_RESTART or without. */
+TEST_F(lib, signals)
+{
+	struct sigaction action = { .sa_handler = on_signal };
+	int fd = shs_object_fd(self->mutex);
+	pid_t child;
+
+	handled = shs_pipe();
+	for (int restart = 0; restart < 2; restart++) {
+		action.sa_flags = restart ? SA_RESTART : 0;
+		sigaction(SIGUSR1, &action, NULL);
+		EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+		child = shs_fork();
+		if (!child) {
+			if (shs_mutex_lock(self->mutex) || shs_mutex_unlock(self->mutex))
+				_exit(100);
+			_exit(signals);
+		}
+		for (int i = 0; i < 3; i++) {
+			SHS_AWAIT(fd, info.waiters == 1);
+			kill(child, SIGUSR1);
+			shs_hear(&handled);
+		}
+		SHS_AWAIT(fd, info.waiters == 1);
+		EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
+		EXPECT_EQ(3, shs_reap(child));
+	}
+}
+
+/* Readers together, a writer alone; a guard remembers its lane. */
+TEST_F(lib, rwlock)
+{
+	struct shs_spec spec = { .kind = SHS_KIND_RWLOCK, .type = SHS_TYPE_I32 };
+	struct shs_object *rwlock, *other;
+	uint32_t lane[3];
+
+	ASSERT_EQ(0, shs_object_create("rwlock", &spec, &rwlock));
+	ASSERT_EQ(0, shs_object_open("rwlock", 0, &other));
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ(0, shs_rwlock_read(rwlock, &lane[i]));
+	{
+		shs_guard(num, shs_rwlock_hold_read(other));
+
+		EXPECT_EQ(0, num.status);
+		EXPECT_EQ(NULL, num.value);
+		ASSERT_NE(NULL, num.view);
+		EXPECT_EQ(0, *(const int32_t *)num.view);
+		EXPECT_EQ(-EBUSY, shs_rwlock_try_write(other));
+	}
+	for (int i = 0; i < 3; i++) {
+		EXPECT_EQ(-EBUSY, shs_rwlock_try_write(other));
+		EXPECT_EQ(-ETIMEDOUT, shs_rwlock_write_until(other, past()));
+		EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane[i]));
+	}
+	EXPECT_EQ(-EPERM, shs_rwlock_read_unlock(rwlock, lane[0]));
+	shs_scope(num, shs_rwlock_hold_write(other)) {
+		*(int32_t *)num.value = 6;
+		EXPECT_EQ(-EBUSY, shs_rwlock_try_read(rwlock, &lane[0]));
+		EXPECT_EQ(-ETIMEDOUT, shs_rwlock_read_until(rwlock, &lane[0], past()));
+	}
+	EXPECT_EQ(0, shs_rwlock_try_read(rwlock, &lane[0]));
+	EXPECT_EQ(6, *(int32_t *)shs_rwlock_value(rwlock));
+}
+
+/* A killed reader does not block a writer. */
+TEST_F(lib, reader_killed)
+{
+	struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_I32);
+	uint32_t lane;
+	pid_t child = shs_fork();
+
+	if (!child) {
+		if (shs_rwlock_read(rwlock, &lane))
+			_exit(1);
+		shs_say(&self->ready);
+		for (;;)
+			pause();
+	}
+	shs_hear(&self->ready);
+	EXPECT_EQ(-EBUSY, shs_rwlock_try_write(rwlock));
+	EXPECT_EQ(-SIGKILL, shs_kill(child));
+	EXPECT_EQ(0, shs_rwlock_try_write(rwlock));
+}
+
+static int is_not_yet(void *value)
+{
+	return *(volatile int64_t *)value == 0;
+}
+
+/* wait_while looks at the condition again and again, signals or not. */
+TEST_F(lib, condvar)
+{
+	struct shs_object *condvar = make(SHS_KIND_CONDVAR, SHS_TYPE_NONE);
+	struct sigaction action = { .sa_handler = on_signal };
+	int fd = shs_object_fd(condvar);
+	pid_t child;
+
+	handled = shs_pipe();
+	sigaction(SIGUSR1, &action, NULL);
+	child = shs_fork();
+	if (!child) {
+		int ret;
+
+		if (shs_mutex_lock(self->mutex))
+			_exit(1);
+		ret = shs_condvar_wait_while(condvar, self->mutex, is_not_yet,
+					     shs_mutex_value(self->mutex));
+		if (ret || !*(int64_t *)shs_mutex_value(self->mutex))
+			_exit(2);
+		_exit(shs_mutex_unlock(self->mutex) ? 3 : 0);
+	}
+	SHS_AWAIT(fd, info.waiters == 1);
+	kill(child, SIGUSR1);
+	shs_hear(&handled);
+	/* A notify without a cause. */
+	EXPECT_EQ(1, shs_condvar_notify_one(condvar));
+	SHS_AWAIT(fd, info.waiters == 1);
+	shs_scope(num, shs_mutex_hold(self->mutex)) {
+		*(int64_t *)num.value = 1;
+		EXPECT_EQ(1, shs_condvar_notify_all(condvar));
+	}
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(0, shs_condvar_notify_all(condvar));
+	EXPECT_EQ(-EPERM, shs_condvar_wait(condvar, self->mutex));
+	EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+	EXPECT_EQ(-ETIMEDOUT, shs_condvar_wait_until(condvar, self->mutex, past()));
+	EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
+}
+
+static int initialise(void *argument, int earlier)
+{
+	int *calls = argument;
+
+	calls[0]++;
+	calls[1] = earlier;
+	return calls[2];
+}
+
+/* The initialiser runs once; one that fails has not run. */
+TEST_F(lib, once)
+{
+	struct shs_object *once = make(SHS_KIND_ONCE, SHS_TYPE_NONE);
+	int calls[3] = { 0, 1, -EIO };
+
+	EXPECT_EQ(SHS_ONCE_INCOMPLETE, shs_once_state(once));
+	EXPECT_EQ(-EIO, shs_once_call(once, initialise, calls));
+	EXPECT_EQ(1, calls[0]);
+	EXPECT_EQ(0, calls[1]);
+	EXPECT_EQ(SHS_ONCE_INCOMPLETE, shs_once_state(once));
+	calls[2] = 0;
+	EXPECT_EQ(1, shs_once_call(once, initialise, calls));
+	EXPECT_EQ(2, calls[0]);
+	EXPECT_EQ(0, shs_once_call(once, initialise, calls));
+	EXPECT_EQ(0, shs_once_call_until(once, initialise, calls, past()));
+	EXPECT_EQ(2, calls[0]);
+	EXPECT_EQ(SHS_ONCE_DONE, shs_once_state(once));
+	EXPECT_EQ(-EPERM, shs_once_complete(once));
+}
+
+/* One that died in the middle is told to the one who does it again. */
+TEST_F(lib, initialiser_killed)
+{
+	struct shs_object *once = make(SHS_KIND_ONCE, SHS_TYPE_NONE);
+	int calls[3] = { 0 };
+	pid_t child = shs_fork();
+
+	if (!child) {
+		shs_once_begin(once, 0, shs_deadline_never());
+		shs_say(&self->ready);
+		for (;;)
+			pause();
+	}
+	shs_hear(&self->ready);
+	EXPECT_EQ(-EBUSY, shs_once_begin(once, SHS_ONCE_NOWAIT, past()));
+	EXPECT_EQ(-ETIMEDOUT, shs_once_call_until(once, initialise, calls, past()));
+	EXPECT_EQ(0, calls[0]);
+	EXPECT_EQ(-SIGKILL, shs_kill(child));
+	EXPECT_EQ(1, shs_once_call(once, initialise, calls));
+	EXPECT_EQ(-EOWNERDEAD, calls[1]);
+}
+
+static int64_t double_it(int64_t value, void *argument)
+{
+	return value * *(int *)argument;
+}
+
+/* Every atomic function does what its name says. */
+TEST_F(lib, atomic)
+{
+	struct shs_object *atomic = make(SHS_KIND_ATOMIC, SHS_TYPE_I16);
+	int64_t value, expected = 3;
+	int two = 2;
+
+#define EXPECT_STEP(old, new, call) do {						\
+	value = 12345;									\
+	EXPECT_EQ(0, call);								\
+	EXPECT_EQ(old, value);								\
+	EXPECT_EQ(0, shs_atomic_load(atomic, 0, SHS_ACQUIRE, &value));			\
+	EXPECT_EQ(new, value);								\
+} while (0)
+	EXPECT_EQ(0, shs_atomic_store(atomic, 0, -3, SHS_RELEASE));
+	EXPECT_STEP(-3, 12, shs_atomic_swap(atomic, 0, 12, SHS_ACQ_REL, &value));
+	EXPECT_STEP(12, 15, shs_atomic_fetch_add(atomic, 0, 3, 0, &value));
+	EXPECT_STEP(15, 10, shs_atomic_fetch_sub(atomic, 0, 5, 0, &value));
+	EXPECT_STEP(10, 2, shs_atomic_fetch_and(atomic, 0, 6, 0, &value));
+	EXPECT_STEP(2, -3, shs_atomic_fetch_nand(atomic, 0, 6, 0, &value));
+	EXPECT_STEP(-3, -1, shs_atomic_fetch_or(atomic, 0, 2, 0, &value));
+	EXPECT_STEP(-1, -6, shs_atomic_fetch_xor(atomic, 0, 5, 0, &value));
+	EXPECT_STEP(-6, 4, shs_atomic_fetch_max(atomic, 0, 4, 0, &value));
+	EXPECT_STEP(4, -9, shs_atomic_fetch_min(atomic, 0, -9, 0, &value));
+	EXPECT_STEP(-9, 8, shs_atomic_fetch_not(atomic, 0, 0, &value));
+	EXPECT_STEP(8, 16, shs_atomic_fetch_update(atomic, 0, 0, double_it, &two, &value));
+	EXPECT_EQ(0, shs_atomic_fetch_add(atomic, 0, 1, SHS_RELAXED, NULL));
+	EXPECT_EQ(-EREMCHG, shs_atomic_compare_exchange(atomic, 0, &expected, 5, 0, 0));
+	EXPECT_EQ(17, expected);
+	EXPECT_EQ(0, shs_atomic_compare_exchange(atomic, 0, &expected, 5, 0, 0));
+	EXPECT_EQ(-ERANGE, shs_atomic_store(atomic, 0, 32768, 0));
+	EXPECT_EQ(-EINVAL, shs_atomic_store(atomic, 0, 1, SHS_ACQUIRE));
+	EXPECT_EQ(-EINVAL, shs_atomic_load(atomic, 1, 0, &value));
+	EXPECT_EQ(0, shs_atomic_load(atomic, 0, 0, &value));
+	EXPECT_EQ(5, value);
+}
+
+/* A counter counts, whoever adds. */
+TEST_F(lib, counter)
+{
+	struct shs_object *counter = make(SHS_KIND_COUNTER, SHS_TYPE_I64);
+	pid_t child[3];
+	int64_t sum;
+
+	for (int i = 0; i < 3; i++) {
+		child[i] = shs_fork();
+		if (!child[i])
+			_exit(shs_counter_add(counter, 0, i + 1) ? 1 : 0);
+	}
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ(0, shs_reap(child[i]));
+	EXPECT_EQ(0, shs_counter_read(counter, 0, &sum));
+	EXPECT_EQ(6, sum);
+	EXPECT_EQ(0, shs_counter_reset(counter, 0, -1, &sum));
+	EXPECT_EQ(6, sum);
+	EXPECT_EQ(0, shs_counter_read(counter, 0, &sum));
+	EXPECT_EQ(-1, sum);
+}
+
+/* A cell of 40 bytes, and what is left of it in the end. */
+TEST_F(lib, cell)
+{
+	char a[40], b[40], out[40];
+	struct shs_spec spec = { .kind = SHS_KIND_CELL, .type = SHS_TYPE_BYTES, .count = 40,
+				 .value = memset(a, 'a', 40) };
+	struct shs_object *cell;
+
+	memset(b, 'b', 40);
+	ASSERT_EQ(0, shs_object_create(NULL, &spec, &cell));
+	EXPECT_EQ(0, shs_cell_load(cell, out, 40));
+	EXPECT_EQ(0, memcmp(a, out, 40));
+	EXPECT_EQ(0, shs_cell_swap(cell, b, out, 40));
+	EXPECT_EQ(0, memcmp(a, out, 40));
+	EXPECT_EQ(-EREMCHG, shs_cell_compare_exchange(cell, out, a, 40));
+	EXPECT_EQ(0, memcmp(b, out, 40));
+	EXPECT_EQ(0, shs_cell_compare_exchange(cell, out, a, 40));
+	EXPECT_EQ(-EINVAL, shs_cell_load(cell, out, 39));
+	EXPECT_EQ(0, shs_cell_store(cell, b, 40));
+	EXPECT_EQ(0, shs_cell_into_inner(cell, out, 40));
+	EXPECT_EQ(0, memcmp(b, out, 40));
+}
+
+/* Both ways to fill an io_uring entry make the same operation. */
+TEST_F(lib, uring)
+{
+	struct shs_object *atomic = make(SHS_KIND_ATOMIC, SHS_TYPE_U64);
+	struct io_uring *ring = shs_ring();
+	struct io_uring_cqe *cqe;
+
+	SHS_NEED_DOOR(SHS_URING);
+	for (int i = 0; i < 2; i++) {
+		struct shs_ioc_op op = { .op = SHS_OP_FETCH_ADD, .arg = 5, .result = 99 };
+		struct io_uring_sqe *sqe = io_uring_get_sqe(ring);
+
+		if (i)
+			shs_prep_op(sqe, atomic, &op);
+		else
+			shs_prep_op_fd(sqe, shs_object_fd(atomic), &op);
+		ASSERT_EQ(1, io_uring_submit(ring));
+		ASSERT_EQ(0, io_uring_wait_cqe(ring, &cqe));
+		EXPECT_EQ(0, cqe->res);
+		EXPECT_EQ(5 * i, op.result);
+		io_uring_cqe_seen(ring, cqe);
+	}
+}
+
+/* Nothing that the library opens is inherited by another program. */
+TEST_F(lib, close_on_exec)
+{
+	EXPECT_EQ(0, shs_object_attach(self->mutex));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(shs_object_fd(self->mutex), F_GETFD));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(shs_object_attachment_fd(self->mutex), F_GETFD));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(shs_object_weak_fd(self->mutex), F_GETFD));
+}
+
+/* What was given at creation for people to read comes back. */
+TEST_F(lib, meta)
+{
+	struct shs_spec spec = { .kind = SHS_KIND_ONCE, .meta = "unit: ms", .meta_size = 8 };
+	struct shs_object *object;
+	char meta[16];
+
+	ASSERT_EQ(0, shs_object_create(NULL, &spec, &object));
+	EXPECT_EQ(8, shs_object_meta(object, meta, sizeof(meta)));
+	EXPECT_EQ(0, memcmp(meta, "unit: ms", 8));
+	EXPECT_EQ(-ENOSPC, shs_object_meta(object, meta, 7));
+	EXPECT_EQ(0, shs_object_meta(self->mutex, meta, 0));
+}
+
+TEST_HARNESS_MAIN
