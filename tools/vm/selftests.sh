@@ -15,7 +15,7 @@ ready() {
 	[ -e /sys/module/shstate ] || insmod /shstate.ko
 	grep -qw shstate /proc/filesystems || return 0
 	mkdir -p /dev/shstate
-	mountpoint -q /dev/shstate || mount -t shstate shstate /dev/shstate
+	grep -q ' /dev/shstate ' /proc/mounts || mount -t shstate shstate /dev/shstate
 	rm -f /dev/shstate/*
 }
 
