@@ -19,12 +19,12 @@ parts    := $(patsubst %/Makefile,%,$(wildcard libshim/Makefile tools/cmd/Makefi
 
 # Host packages, installed (the list is printed first) by what boots a guest.
 wanted  :=
-demo check quick lint: wanted := build-essential pkg-config libsmartcols-dev liburing-dev \
+demo check quick mutants lint: wanted := build-essential pkg-config libsmartcols-dev liburing-dev \
 	busybox-static cpio xz-utils mmdebstrap debian-archive-keyring
 demo check: wanted += qemu-system-x86
 lint: wanted += perl cppcheck shellcheck
 
-.PHONY: all module programs tests packages demo check quick kernels lint \
+.PHONY: all module programs tests packages demo check quick mutants kernels lint \
 	install load unload clean help
 all: module programs
 
@@ -33,6 +33,7 @@ help:
 	@echo 'make demo        boot a stock kernel in QEMU and run the examples in it'
 	@echo 'make check       run the tests on KERNELS="$(strip $(KERNELS))"'
 	@echo 'make quick       run the tests that match T= on K=uml, in seconds'
+	@echo 'make mutants     plant mistakes in the module that the tests must find (an hour)'
 	@echo 'make lint        checkpatch, sparse, cppcheck, shellcheck'
 	@echo 'make kernels     build the kernels kasan kcsan uml uml-kasan from source'
 	@echo 'make install     module, library, command to DESTDIR, PREFIX'
@@ -74,6 +75,9 @@ check: tests
 
 quick: tests
 	@SHSTATE_WARNINGS=allow $(vm)/check -q $K -- '$T'
+
+mutants: tests
+	@tools/mutants/run
 
 kernels:
 	@$(vm)/kernel kasan kcsan uml uml-kasan

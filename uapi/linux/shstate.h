@@ -82,6 +82,7 @@ enum shs_clock {
 	SHS_CLOCK_REALTIME,
 	SHS_CLOCK_BOOTTIME
 };
+
 #define SHS_FOREVER		(~(__u64)0)	/* deadline: none */
 
 struct shs_ioc_abi {
@@ -207,7 +208,7 @@ struct shs_sqe {
  * is unmapped, by munmap, exec, exit or kill.
  */
 #define SHS_MMAP_CONTROL	0x00000000	/* read only, written by the kernel */
-#define SHS_MMAP_SHARED		0x10000000	/* word and value; read only on an O_RDONLY object fd */
+#define SHS_MMAP_SHARED		0x10000000	/* word and value; read only if the object fd is */
 #define SHS_MMAP_PRIVATE	0x20000000	/* this attachment's lanes and thread slots */
 
 struct shs_ioc_attach {
@@ -245,6 +246,7 @@ struct shs_shared {
 	__u64 sequence;		/* cell: slot[sequence & 1] is the value */
 	__u32 pad[12];
 };
+
 #define SHS_VALUE_OFFSET	64
 
 /* One per thread in the private region; written by the library, a hint to the kernel. */
@@ -345,11 +347,12 @@ struct shs_ioc_info {
 	__u32 waiters;
 	__u32 state;		/* SHS_STATE_* */
 	__u32 readers;		/* rwlock: read locks held */
-	__s32 holder_pid;	/* owner, writer or initialiser in the caller's pid namespace, or 0 */
+	__s32 holder_pid;	/* owner, writer, initialiser; 0: none, or not visible here */
 	char  holder_comm[16];
 	__u64 created_ns;	/* CLOCK_REALTIME */
 	__u64 deaths;		/* holders that died holding */
 };
+
 #define SHS_STATE_HELD		(1U << 0)	/* by an owner, a writer or an initialiser */
 #define SHS_STATE_OWNER_DIED	(1U << 1)	/* the next owner will be told */
 #define SHS_STATE_DONE		(1U << 2)	/* once */

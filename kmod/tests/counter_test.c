@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: GPL-2.0-only
+#include "box.h"
+
+#define COUNT	3
+#define STEPS	60000
+
+static struct box box;
+
+static void start(void)
+{
+	box_init(&box, SHS_KIND_COUNTER, 0, 4);
+	box.obj.count = COUNT;
+	box.obj.geo.value_size = COUNT * sizeof(s64);
+}
+
+static u64 sum(u32 index)
+{
+	u64 v;
+
+	spin_lock(&box.obj.lock);
+	shs_counter_sum(&box.obj, index, &v);
+	spin_unlock(&box.obj.lock);
+	return v;
+}
+
+static void add(u32 index, u64 v)
+{
+	spin_lock(&box.obj.lock);
+	shs_counter_add(&box.obj, index, v);
+	spin_unlock(&box.obj.lock);
+}
+
+static u64 reset(u32 index, u64 v)
+{
+	u64 old;
+
+	spin_lock(&box.obj.lock);
+	shs_counter_reset(&box.obj, index, v, &old);
+	spin_unlock(&box.obj.lock);
+	return old;
+}
+
+/* All 64 bits, both signs, wrapping at both ends; neighbours unchanged. */
+TEST(counter_wraps)
+{
+	start();
+	add(1, ~0ULL >> 1);
+	CHECK_EQ(sum(1), ~0ULL >> 1);
+	add(1, 1);
+	CHECK_EQ(sum(1), 1ULL << 63);
+	add(1, -1ULL);
+	CHECK_EQ(sum(1), ~0ULL >> 1);
+	box.lanes[2][3][1] = 1;
+	CHECK_EQ(sum(1), 1ULL << 63);
+	CHECK_EQ(reset(1, -5ULL), 1ULL << 63);
+	CHECK_EQ(sum(1), -5);
+	CHECK_EQ(box.lanes[2][3][1], 1);
+	CHECK_EQ(sum(0), 0);
+	CHECK_EQ(sum(2), 0);
+}
+
+/* What the dead added stays; being repaired again adds nothing. */
+TEST(counter_death)
+{
+	unsigned int i, lane;
+
+	start();
+	for (i = 0; i < 4; i++)
+		for (lane = 0; lane < BOX_LANES; lane++)
+			box.lanes[i][lane][2] = 10 * i + lane;
+	CHECK_EQ(sum(2), 264);
+	box_die(&box, 1);
+	CHECK_EQ(sum(2), 264);
+	box_die(&box, 1);
+	CHECK_EQ(sum(2), 264);
+	xa_erase(&box.obj.atts, 2);
+	CHECK_EQ(sum(2), 264);
+	box_die(&box, 3);
+	box.lanes[3][0][2] = 1000000;	/* nobody can, but nobody looks either */
+	CHECK_EQ(sum(2), 264);
+	CHECK_EQ(env.deaths, 0);	/* a counter has no holders */
+}
+
+/* An attachment whose private region is not mapped yet has no say. */
+TEST(counter_new_attachment)
+{
+	start();
+	box.att[0].state = SHS_ATT_NEW;
+	box.lanes[0][0][0] = 7;
+	CHECK_EQ(sum(0), 0);
+}
+
+static u64 state = 0x5eed0006;
+
+static u64 draw(u64 n)
+{
+	state = state * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (state >> 33) % n;
+}
+
+static u64 some_number(void)
+{
+	static const u64 numbers[] = {
+		1, -1ULL, 1000, ~0ULL >> 1, 1ULL << 63, 0x123456789abcdefULL,
+	};
+
+	return numbers[draw(ARRAY_SIZE(numbers))];
+}
+
+static void attach_anew(unsigned int i)
+{
+	memset(box.lanes[i], 0, sizeof(box.lanes[i]));
+	box.att[i].state = SHS_ATT_LIVE;
+}
+
+/* Adds to lanes and to the base, resets, deaths and new lives: the sum is exact. */
+TEST(counter_random)
+{
+	u64 total[COUNT] = { 0 }, v;
+	unsigned int i, n, index;
+
+	test_note("seed %#llx, %u steps", state, STEPS);
+	start();
+	for (n = 0; n < STEPS; n++) {
+		env_new_step();
+		index = draw(COUNT);
+		i = draw(4);
+		v = some_number();
+		switch (draw(8)) {
+		case 0:
+			add(index, v);
+			total[index] += v;
+			break;
+		case 1:
+			CHECK_EQ(reset(index, v), total[index]);
+			total[index] = v;
+			break;
+		case 2:
+			box_die(&box, i);
+			break;
+		case 3:
+			if (box.att[i].state == SHS_ATT_DEAD)
+				attach_anew(i);
+			break;
+		default:
+			if (box.att[i].state != SHS_ATT_LIVE)
+				break;
+			box.lanes[i][draw(BOX_LANES)][index] += v;
+			total[index] += v;
+		}
+		CHECK_EQ(sum(index), total[index]);
+	}
+}
+
+static u64 greatest;
+
+static void add_some(enum env_access access, const void *p)
+{
+	if (draw(2))
+		return;
+	box.lanes[draw(4)][draw(BOX_LANES)][0] += 3;
+	greatest += 3;
+}
+
+/* Beside adds of one sign: between the total before and the total after. */
+TEST(counter_sum_amid_adds)
+{
+	u64 least, seen;
+	int n;
+
+	start();
+	greatest = 0;
+	env_race = add_some;
+	for (n = 0; n < 2000; n++) {
+		env_new_step();
+		least = greatest;
+		seen = sum(0);
+		CHECK(seen >= least && seen <= greatest);
+	}
+	CHECK(greatest > 2000);
+}

@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The functions that core.h says its environment provides. */
+#include <stdio.h>
+#include "core.h"
+#include "test.h"
+
+#define TOUCHES_MAX 100000	/* of one step; the longest honest one takes some hundred */
+
+struct env env;
+void (*env_race)(enum env_access access, const void *p);
+int env_sleep_result;
+
+static unsigned int touches;
+static bool racing;
+
+void env_reset(void)
+{
+	memset(&env, 0, sizeof(env));
+	env.now_ns = 1000;
+	env_race = NULL;
+	env_new_step();
+}
+
+void env_new_step(void)
+{
+	touches = 0;
+	racing = false;
+}
+
+/* What races does not race with itself. */
+void env_touch(enum env_access access, const void *p)
+{
+	if (++touches > TOUCHES_MAX)
+		env_fail("a loop without end");
+	if (!env_race || racing)
+		return;
+	racing = true;
+	env_race(access, p);
+	racing = false;
+}
+
+u64 shs_now_ns(void)
+{
+	return env.now_ns;
+}
+
+/*
+ * A full shs_wakes wakes at once, so what a sleeper looks at must be there already:
+ * else it looks, finds nothing and sleeps on.
+ */
+void shs_wake_add(struct shs_wakes *wakes, struct task_struct *task)
+{
+	if (!task)
+		return;
+	if (!env.locks)
+		env_fail("a wakeup is added without the lock");
+	if (task->waits && task->waits->state == SHS_QUEUED && !task->waits->kicked)
+		env_fail("a task is woken before the reason is there to see");
+	if (wakes->n == ARRAY_SIZE(wakes->task))
+		task->asleep = false;
+	else
+		wakes->task[wakes->n++] = task;
+}
+
+void shs_wakes_flush(struct shs_wakes *wakes)
+{
+	unsigned int i;
+
+	if (env.locks)
+		env_fail("tasks are woken under the lock");
+	for (i = 0; i < wakes->n; i++)
+		wakes->task[i]->asleep = false;
+	wakes->n = 0;
+}
+
+bool shs_mm_is_gone(const struct shs_attachment *att)
+{
+	return !att->mm->mm_users;
+}
+
+void shs_death_note(struct shs_attachment *att, u32 mode)
+{
+	lockdep_assert_held(&att->obj->lock);
+	att->obj->death.mode = mode;
+	att->obj->death.deaths++;
+	env.deaths++;
+	env.death_id = att->id;
+	env.death_mode = mode;
+}
+
+int shs_sleep(struct shs_waiter *w, const struct shs_deadline *d)
+{
+	(void)w;
+	(void)d;
+	return env_sleep_result;
+}

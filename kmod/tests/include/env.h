@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the state machines have in place of a kernel, and the means to drive them:
+ * a clock that is set, sleepers that are flags, and other CPUs that act between
+ * one access to shared memory and the next.
+ */
+#ifndef _SHS_TESTS_ENV_H
+#define _SHS_TESTS_ENV_H
+
+#include <linux/types.h>
+
+struct task_struct;
+
+enum env_access { ENV_READ, ENV_WRITE, ENV_CMPXCHG };
+
+/* All of it is part of a state that the explorer saves and puts back. */
+struct env {
+	u64 now_ns;
+	struct task_struct *task;	/* who runs */
+	unsigned int locks;		/* spinlocks held */
+	u32 deaths;			/* death notes written */
+	u32 death_id, death_mode;	/* the last */
+};
+
+extern struct env env;
+
+/* What other CPUs do just before an access to p; NULL: nothing. */
+extern void (*env_race)(enum env_access access, const void *p);
+
+void env_reset(void);
+void env_touch(enum env_access access, const void *p);
+
+/* Ends the test as failed, with the reason. */
+__attribute__((format(printf, 1, 2), noreturn)) void env_fail(const char *fmt, ...);
+
+/* What wait.c and condwait.c do with a sleep, as the explorer decided it ended. */
+struct shs_waiter;
+struct shs_deadline;
+extern int env_sleep_result;
+int shs_sleep(struct shs_waiter *w, const struct shs_deadline *d);
+
+#endif

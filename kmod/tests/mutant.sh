@@ -1,0 +1,40 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-only
+# usage: KMOD= CC= CFLAGS= mutant.sh SCRIPT PROGRAM OBJECT...
+#
+# Links the test program with one source file changed by the sed script, whose first
+# line says which: "# in FILE". The other objects are used as they are.
+set -eu
+script=$1 program=$2
+shift 2
+dir=$program.d
+mkdir -p "$dir"
+file=$(sed -n '1s/^# in //p' "$script")
+sed -E -f "$script" "$KMOD/$file" >"$dir/$file"
+if cmp -s "$KMOD/$file" "$dir/$file"; then
+	echo "$script changes nothing in $file" >&2
+	exit 1
+fi
+
+# Two are not built as they are, see waits.c.
+object=$file
+case $file in
+wait.c)
+	./waits.sh "$dir" "$KMOD" >"$dir/waits.inc" ;;
+condwait.c)
+	./waits.sh "$KMOD" "$dir" >"$dir/waits.inc" ;;
+esac
+if [ -e "$dir/waits.inc" ]; then
+	cp waits.c "$dir"
+	object=waits.c
+fi
+object=${object%.c}.o
+
+# shellcheck disable=SC2086 # CFLAGS are words
+$CC $CFLAGS -g0 -w -I "$dir" -c -o "$dir/$object" "$dir/${object%.o}.c"
+for other; do
+	shift
+	[ "${other##*/}" = "$object" ] || set -- "$@" "$other"
+done
+# shellcheck disable=SC2086
+$CC $CFLAGS -o "$program" "$dir/$object" "$@"

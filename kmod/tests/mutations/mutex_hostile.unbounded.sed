@@ -1,0 +1,3 @@
+# in mutex.c
+# No word makes the kernel try for ever.
+s/i < SHS_CAS_TRIES;/;/

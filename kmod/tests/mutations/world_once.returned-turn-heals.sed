@@ -1,0 +1,3 @@
+# in once.c
+# ... in the state in which it got it.
+/^static int once_release/,/^}/ s/w->was_poisoned/false/

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Mutex and cell: user space uses the word by itself. */
+#include "world.h"
+
+enum {
+	CAS_LOCK = KIND_EVENT,
+	CAS_UNLOCK,
+	CLEAR_DIED,
+};
+
+static u32 owner(void)
+{
+	return world.shared.head.word & SHS_WORD_OWNER;
+}
+
+static void user_events(struct actor *a)
+{
+	const struct process *p = world_process(a);
+
+	if (!(a->does & FAST) || p->att.state != SHS_ATT_LIVE)
+		return;
+	if (a->state == IDLE && !world.shared.head.word)
+		world_event(a, CAS_LOCK);
+	if (a->state == HOLDS && world.shared.head.word == p->att.id)
+		world_event(a, CAS_UNLOCK);
+}
+
+static void kernel_events(struct actor *a)
+{
+	if (a->process < 0 && a->state == HOLDS && a->does & RECOVER && world.dirty)
+		world_event(a, CLEAR_DIED);
+}
+
+/* As run_locked() in op.c. */
+static void clear_died(struct actor *a)
+{
+	explore_say("%s recovers the value", world_name(a));
+	spin_lock(&world.obj.lock);
+	CHECK(shs_mutex_died(&world.obj) || world_config->hostile);
+	shs_mutex_clear_died(&world.obj);
+	spin_unlock(&world.obj.lock);
+	world.dirty = false;
+}
+
+static void do_event(struct actor *a, unsigned int event)
+{
+	switch (event) {
+	case CAS_LOCK:
+		explore_say("%s locks by itself", world_name(a));
+		world.shared.head.word = world_process(a)->att.id;
+		a->state = HOLDS;
+		CHECK(!world.dirty || world_config->hostile);
+		break;
+	case CAS_UNLOCK:
+		explore_say("%s unlocks by itself", world_name(a));
+		world.shared.head.word = 0;
+		world_cycle(a);
+		break;
+	case CLEAR_DIED:
+		clear_died(a);
+		break;
+	}
+}
+
+static bool races_at(enum env_access access, const void *p)
+{
+	return access != ENV_READ && p == &world.shared.head.word;
+}
+
+static void acquired(struct actor *a, int ret)
+{
+	if (world_config->hostile)
+		return;
+	if (a->process < 0) {
+		CHECK_EQ(ret, 0);
+		return;
+	}
+	if ((ret == -EOWNERDEAD) != world.dirty)
+		env_fail("%s is %s of a death", world_name(a),
+			 ret ? "told twice" : "not told");
+	world.dirty = false;
+}
+
+static bool owns(const struct process *p)
+{
+	return world.obj.kind == SHS_KIND_MUTEX && owner() == p->att.id;
+}
+
+static void check_holders(void)
+{
+	const struct actor *a, *holder = NULL;
+	u32 singles = 0, id;
+
+	for_each_actor(a) {
+		if (!world_owns(a))
+			continue;
+		if (a->process < 0)
+			singles++;
+		else if (holder)
+			env_fail("%s and %s both hold", world_name(holder), world_name(a));
+		else
+			holder = a;
+		id = a->process < 0 ? SHS_ID_KERNEL : world_process(a)->att.id;
+		if (owner() != id)
+			env_fail("%s holds, but the word is %#x", world_name(a),
+				 world.shared.head.word);
+	}
+	if (holder && singles)
+		env_fail("%s holds beside a single operation", world_name(holder));
+	CHECK_EQ(world.obj.mutex.kernel_holds, singles);
+	if (owner() && !holder && !singles && !world_unrepaired(owner()))
+		env_fail("nobody holds, but the word is %#x", world.shared.head.word);
+}
+
+/* Told exactly once: D is there, or its cause, or somebody who is to be told. */
+static void check_died(void)
+{
+	bool kept = world.shared.head.word & SHS_WORD_DIED || world_notice_under_way() ||
+		    (world.obj.kind == SHS_KIND_MUTEX && world_unrepaired(owner()));
+
+	if (kept && !world.dirty)
+		env_fail("a death is told of that was told before");
+	if (!kept && world.dirty)
+		env_fail("a death is forgotten");
+}
+
+static void check_waiters(void)
+{
+	const struct actor *head = world_head();
+	u32 word = world.shared.head.word;
+
+	if (world.obj.flags & SHS_INIT_FIFO && !(word & SHS_WORD_KERNEL))
+		env_fail("K is lost");
+	if (!head)
+		return;
+	if (!(word & SHS_WORD_WAITERS))
+		env_fail("%s waits without W", world_name(head));
+	if (!owner() && !head->w.kicked)
+		env_fail("%s waits for a free lock and nobody is on the way",
+			 world_name(head));
+}
+
+/* With a word of no worth, what the kernel keeps by itself is right all the same. */
+static void check_hostile(void)
+{
+	const struct actor *a;
+	u32 singles = 0;
+
+	for_each_actor(a)
+		singles += a->process < 0 && world_owns(a);
+	CHECK_EQ(world.obj.mutex.kernel_holds, singles);
+}
+
+static void check(void)
+{
+	if (world_config->hostile) {
+		check_hostile();
+		return;
+	}
+	check_holders();
+	check_died();
+	check_waiters();
+}
+
+static void end(void)
+{
+	CHECK(!owner() || world_config->hostile);
+	CHECK(list_empty(&world.obj.queue));
+}
+
+const struct kind mutex_kind = {
+	.events = kernel_events,
+	.user_events = user_events,
+	.do_event = do_event,
+	.races_at = races_at,
+	.acquired = acquired,
+	.owns = owns,
+	.check = check,
+	.end = end,
+};

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* The transitions of the reader-writer lock, one by one. */
+#include "box.h"
+
+#define R	SHS_MODE_READ
+#define X	SHS_MODE_EXCLUSIVE
+
+static struct box box;
+
+static void start(void)
+{
+	box_init(&box, SHS_KIND_RWLOCK, 0, BOX_SINGLE);
+}
+
+static u32 readers(void)
+{
+	u32 n;
+
+	spin_lock(&box.obj.lock);
+	n = shs_rwlock_readers(&box.obj);
+	spin_unlock(&box.obj.lock);
+	return n;
+}
+
+TEST(rwlock_try)
+{
+	start();
+	CHECK_EQ(box_try(&box, 0, R), 0);
+	CHECK_EQ(box_try(&box, 0, R), 0);	/* twice in one lane */
+	CHECK_EQ(box_try(&box, 1, R), 0);
+	CHECK_EQ(box_try(&box, BOX_SINGLE, R), 0);
+	CHECK_EQ(box.lanes[0][0][0], 2);
+	CHECK_EQ(readers(), 4);
+	CHECK_EQ(box_try(&box, 2, X), -EBUSY);
+	CHECK_EQ(box_try(&box, BOX_SINGLE, X), -EBUSY);
+	CHECK_EQ(box.obj.rwlock.writer, 0);
+	CHECK_EQ(box_unlock(&box, 0, R), 0);
+	CHECK_EQ(box_unlock(&box, 0, R), 0);
+	CHECK_EQ(box_unlock(&box, 0, R), -EPERM);
+	CHECK_EQ(box_unlock(&box, 1, R), 0);
+	CHECK_EQ(box_try(&box, 2, X), -EBUSY);
+	CHECK_EQ(box_unlock(&box, BOX_SINGLE, R), 0);
+	CHECK_EQ(box_try(&box, 2, X), 0);
+	CHECK_EQ(box.obj.rwlock.writer, 3);
+	CHECK_EQ(box_try(&box, 2, X), -EBUSY);
+	CHECK_EQ(box_try(&box, 2, R), -EBUSY);
+	CHECK_EQ(box_try(&box, BOX_SINGLE, R), -EBUSY);
+	CHECK_EQ(readers(), 0);
+}
+
+TEST(rwlock_release_by_others)
+{
+	start();
+	CHECK_EQ(box_unlock(&box, 0, X), -EPERM);
+	CHECK_EQ(box_unlock(&box, 0, R), -EPERM);
+	CHECK_EQ(box_try(&box, 0, X), 0);
+	CHECK_EQ(box_unlock(&box, 1, X), -EPERM);
+	CHECK_EQ(box_unlock(&box, BOX_SINGLE, X), -EPERM);
+	CHECK_EQ(box.obj.rwlock.writer, 1);
+	CHECK_EQ(box_unlock(&box, 0, X), 0);
+	CHECK_EQ(box_try(&box, BOX_SINGLE, X), 0);
+	CHECK_EQ(box_unlock(&box, 0, X), -EPERM);
+	CHECK_EQ(box.obj.rwlock.writer, SHS_ID_KERNEL);
+}
+
+/* First in, first out; neighbouring readers together. */
+TEST(rwlock_order)
+{
+	start();
+	CHECK_EQ(box_try(&box, 0, R), 0);
+	CHECK_EQ(box_lock(&box, 1, X), -EBUSY);
+	CHECK_EQ(box.control.head.wpending, 1);
+	CHECK_EQ(box_lock(&box, 2, R), -EBUSY);		/* not past the writer */
+	CHECK_EQ(box_lock(&box, 3, R), -EBUSY);
+	CHECK_EQ(box_lock(&box, 4, X), -EBUSY);
+	CHECK_EQ(box_lock(&box, 5, R), -EBUSY);
+	CHECK_EQ(box_unlock(&box, 0, R), 0);
+	CHECK_EQ(box.obj.rwlock.writer, 2);
+	CHECK_EQ(box_wake(&box, 1, 0), 0);
+	CHECK_EQ(box.control.head.wpending, 0);		/* a reader is next */
+	CHECK_EQ(box_unlock(&box, 1, X), 0);
+	CHECK_EQ(readers(), 2);
+	CHECK_EQ(box.obj.waiters, 2);
+	CHECK_EQ(box.control.head.wpending, 1);
+	CHECK_EQ(box_wake(&box, 2, 0), 0);
+	CHECK_EQ(box_wake(&box, 3, 0), 0);
+	CHECK_EQ(box_unlock(&box, 2, R), 0);
+	CHECK_EQ(box.obj.rwlock.writer, 0);
+	CHECK_EQ(box_unlock(&box, 3, R), 0);
+	CHECK_EQ(box.obj.rwlock.writer, 5);
+	CHECK_EQ(box_unlock(&box, 4, X), 0);
+	CHECK_EQ(box_wake(&box, 5, 0), 0);
+	CHECK_EQ(box.control.head.wpending, 0);
+}
+
+/* A writer that gives up lets the readers behind it in. */
+TEST(rwlock_writer_times_out)
+{
+	start();
+	CHECK_EQ(box_try(&box, 0, R), 0);
+	CHECK_EQ(box_lock(&box, 1, X), -EBUSY);
+	CHECK_EQ(box_lock(&box, 2, R), -EBUSY);
+	CHECK_EQ(box_wake(&box, 1, -ETIMEDOUT), -ETIMEDOUT);
+	CHECK_EQ(box_wake(&box, 2, 0), 0);
+	CHECK_EQ(box.control.head.wpending, 0);
+}
+
+/* Ten readers die, in any order, one of them only seen to have no users. */
+TEST(rwlock_ten_readers_die)
+{
+	int i;
+
+	start();
+	for (i = 0; i < 10; i++) {
+		CHECK_EQ(box_try(&box, i, R), 0);
+		box.lanes[i][BOX_LANES - 1][0] = 2;	/* other threads of it */
+	}
+	CHECK_EQ(readers(), 30);
+	CHECK_EQ(box_lock(&box, BOX_SINGLE, X), -EBUSY);
+	box.mm[4].mm_users = 0;
+	for (i = 9; i >= 0; i--) {
+		CHECK_EQ(box.w[BOX_SINGLE].state, SHS_QUEUED);
+		if (i != 4)
+			box_die(&box, i);
+	}
+	CHECK_EQ(box_wake(&box, BOX_SINGLE, 0), 0);
+	CHECK_EQ(env.deaths, 10);
+	CHECK_EQ(env.death_mode, R);
+	CHECK_EQ(readers(), 0);
+	CHECK(!box.obj.rwlock.died);		/* readers leave nothing torn */
+	box_die(&box, 4);
+	CHECK_EQ(env.deaths, 10);
+}
+
+/* Readers are told as long as no writer was; single operations are not told. */
+TEST(rwlock_writer_dies)
+{
+	start();
+	CHECK_EQ(box_try(&box, 0, X), 0);
+	box_die(&box, 0);
+	CHECK_EQ(env.deaths, 1);
+	CHECK_EQ(env.death_mode, X);
+	CHECK_EQ(box_try(&box, 1, R), -EOWNERDEAD);
+	CHECK_EQ(box_try(&box, 2, R), -EOWNERDEAD);
+	CHECK_EQ(box_try(&box, BOX_SINGLE, R), 0);
+	box_unlock(&box, BOX_SINGLE, R);
+	box_unlock(&box, 1, R);
+	box_unlock(&box, 2, R);
+	CHECK_EQ(box_try(&box, BOX_SINGLE, X), 0);
+	box_unlock(&box, BOX_SINGLE, X);
+	CHECK(box.obj.rwlock.died);
+	CHECK_EQ(box_try(&box, 1, X), -EOWNERDEAD);
+	box_unlock(&box, 1, X);
+	CHECK_EQ(box_try(&box, 1, R), 0);
+}
+
+/* A dead writer that nobody repaired yet does not keep a reader out. */
+TEST(rwlock_writer_gone)
+{
+	start();
+	CHECK_EQ(box_try(&box, 0, X), 0);
+	box.mm[0].mm_users = 0;
+	CHECK_EQ(box_try(&box, 1, R), -EOWNERDEAD);
+	CHECK_EQ(box.att[0].state, SHS_ATT_DEAD);
+	box_die(&box, 0);
+	CHECK_EQ(env.deaths, 1);
+	CHECK_EQ(readers(), 1);
+}
+
+/* Lanes hold what their process likes; sums neither wrap nor turn to zero. */
+TEST(rwlock_hostile_lanes)
+{
+	start();
+	box.lanes[0][0][0] = ~0ULL;
+	box.lanes[0][1][0] = 1ULL << 63;
+	box.lanes[0][2][0] = 1ULL << 32;
+	CHECK_EQ(readers(), U32_MAX);
+	CHECK_EQ(box_try(&box, 1, X), -EBUSY);
+	box.lanes[0][0][0] = ~0ULL;
+	box.lanes[0][1][0] = 1;
+	box.lanes[0][2][0] = 0;
+	CHECK_EQ(readers(), U32_MAX);
+	CHECK_EQ(box_try(&box, 1, X), -EBUSY);
+	CHECK_EQ(box_try(&box, 0, R), 0);
+	box.lanes[0][0][0] = 1ULL << 63;
+	CHECK_EQ(box_unlock(&box, 0, R), 0);
+	box_die(&box, 0);
+	CHECK_EQ(readers(), 0);
+	CHECK_EQ(box_try(&box, 1, X), 0);
+}
+
+/* Queues a second thread of attachment 0 as waiter i. */
+static void queue_thread(unsigned int i, u32 mode)
+{
+	box_waiter(&box, i, mode)->att = &box.att[0];
+	CHECK_EQ(waits_enter(&box.obj, &box.w[i], true), -EBUSY);
+}
+
+/* Repair amid the service of the queue cancels waiters, up to the last one. */
+TEST(rwlock_repair_amid_service)
+{
+	start();
+	CHECK_EQ(box_try(&box, 0, X), 0);
+	queue_thread(5, X);
+	CHECK_EQ(box_lock(&box, 1, X), -EBUSY);
+	box.mm[0].mm_users = 0;
+	CHECK_EQ(box_wake(&box, 1, -ETIMEDOUT), -ETIMEDOUT);
+	CHECK_EQ(box.w[5].result, -ENXIO);
+	CHECK_EQ(box.obj.rwlock.writer, 0);
+	CHECK_EQ(box.obj.waiters, 0);
+	CHECK_EQ(box.control.head.wpending, 0);
+
+	start();
+	CHECK_EQ(box_try(&box, 0, R), 0);
+	queue_thread(5, X);
+	CHECK_EQ(box_lock(&box, 1, X), -EBUSY);
+	box.mm[0].mm_users = 0;
+	CHECK_EQ(box_try(&box, 2, R), -EBUSY);
+	CHECK_EQ(box.w[5].result, -ENXIO);
+	CHECK_EQ(box_wake(&box, 1, 0), 0);	/* not the head when the service began */
+	CHECK_EQ(box.obj.rwlock.writer, 2);
+}
