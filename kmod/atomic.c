@@ -6,8 +6,26 @@
  *
  * All are fully ordered, which satisfies every order that is allowed; those that
  * Rust and C11 forbid are refused before (op.c).
+ *
+ * Waiting: the value is compared and the waiter queued under object->lock, which a
+ * notify takes, so a store followed by a notify is seen by the one or by the other:
+ *
+ *   waiter (object->lock)           notifier
+ *                                   store
+ *   element is expected? no: done   notify (object->lock): nobody
+ *   or yes: queued
+ *                                   store
+ *                                   notify (object->lock): settles it
+ *
+ * A notified waiter compares again and waits on if nothing changed; one that is
+ * killed instead gives the notify to the next.
  */
 #include "core.h"
+
+static void *cell_at(const struct shs_object *obj, u32 index)
+{
+	return shs_value(obj) + (size_t)index * shs_type_size(obj->type);
+}
 
 static bool swap_if(u32 type, void *p, u64 old, u64 new)
 {
@@ -82,7 +100,7 @@ static u64 raw_load(u32 type, const void *p)
  */
 int shs_atomic_op(struct shs_object *obj, struct shs_ioc_op *op)
 {
-	void *cell = shs_value(obj) + (size_t)op->index * shs_type_size(obj->type);
+	void *cell = cell_at(obj, op->index);
 	u64 raw, old;
 	int i, ret = 0;
 
@@ -108,3 +126,44 @@ int shs_atomic_op(struct shs_object *obj, struct shs_ioc_op *op)
 	smp_mb();	/* B, with what it does after */
 	return ret;
 }
+
+/*
+ * Wakes the count longest waiting of those for whom the element changed, and on the
+ * way those who may only read, for they must not take a notify from who may write.
+ * Returns how many of the former.
+ */
+u32 shs_atomic_notify(struct shs_object *obj, u32 index, u64 count, struct shs_wakes *wakes)
+{
+	u64 now = shs_number_load(obj->type, cell_at(obj, index));
+	struct shs_waiter *w, *next;
+	u32 n = 0;
+
+	lockdep_assert_held(&obj->lock);
+	list_for_each_entry_safe(w, next, &obj->queue, node) {
+		if (w->index != index || w->expected == now || (w->counts && n == count))
+			continue;
+		n += w->counts;
+		shs_settle(obj, w, 0, wakes);
+	}
+	return n;
+}
+
+static int atomic_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+{
+	lockdep_assert_held(&obj->lock);
+	return shs_number_load(obj->type, cell_at(obj, w->index)) == w->expected ? -EBUSY : 0;
+}
+
+/* A notify that its waiter did not live to use. */
+static int atomic_release(struct shs_object *obj, struct shs_waiter *w, bool notice,
+			  struct shs_wakes *wakes)
+{
+	if (w->counts)
+		shs_atomic_notify(obj, w->index, 1, wakes);
+	return 0;
+}
+
+const struct shs_kind_ops shs_atomic_ops = {
+	.try = atomic_try,
+	.release = atomic_release,
+};

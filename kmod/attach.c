@@ -253,6 +253,7 @@ static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case SHS_IOC_UNLOCK:
 	case SHS_IOC_WAIT:
 	case SHS_IOC_ONCE:
+	case SHS_IOC_CONVERT:
 		break;
 	default:
 		return -ENOTTY;
@@ -265,6 +266,8 @@ static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return shs_lock(att, argp);
 	case SHS_IOC_UNLOCK:
 		return shs_unlock(att, argp);
+	case SHS_IOC_CONVERT:
+		return shs_convert(att, argp);
 	case SHS_IOC_WAIT:
 		return shs_condvar_wait(att, argp);
 	}

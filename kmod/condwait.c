@@ -105,7 +105,7 @@ static int release_mutex(struct shs_attachment *att)
 
 	spin_lock(&obj->lock);
 	if (att->state == SHS_ATT_LIVE)
-		ret = shs_mutex_ops.release(obj, &w, false);
+		ret = shs_mutex_ops.release(obj, &w, false, &wakes);
 	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);

@@ -69,7 +69,10 @@ void shs_enqueue(struct shs_object *obj, struct shs_waiter *w)
 	lockdep_assert_held(&obj->lock);
 	w->state = SHS_QUEUED;
 	w->since_ns = shs_now_ns();
-	list_add_tail(&w->node, &obj->queue);
+	if (w->upgrade)
+		list_add(&w->node, &obj->queue);
+	else
+		list_add_tail(&w->node, &obj->queue);
 	obj->waiters++;
 }
 
@@ -137,6 +140,7 @@ const struct shs_kind_ops *shs_kind_ops(u32 kind)
 	case SHS_KIND_COUNTER:
 		return &shs_counter_ops;
 	case SHS_KIND_ATOMIC:
+		return &shs_atomic_ops;
 	case SHS_KIND_NONE:
 		break;
 	}

@@ -83,7 +83,14 @@ struct shs_waiter {
 	int result;			/* of a settled waiter: 0 and -EOWNERDEAD own */
 	u8 state;			/* enum shs_waiter_state */
 	bool kicked;			/* still queued, but should try again; unlocked read */
-	bool force;			/* once */
+	u32 index;			/* atomic: the element */
+	u64 expected;			/* atomic: waits while the element is this */
+	bool counts;			/* atomic: uses up a notify; it may write */
+	bool upgrade;			/* rwlock: from UPGRADABLE, goes before the queue */
+	bool recursive;			/* rwlock reader: may overtake if its lane holds */
+	bool own_lane;			/* rwlock reader: nobody else's thread uses its lane */
+	bool force;			/* once: run although poisoned */
+	bool watch;			/* once: never run */
 	bool was_poisoned;		/* once: what the grant replaced */
 };
 
@@ -158,6 +165,7 @@ struct shs_object {
 		} mutex;
 		struct {
 			u32 writer;		/* id, SHS_ID_KERNEL, or 0 */
+			u32 upgrader;		/* id of who may become the writer, or 0 */
 			u32 kernel_readers;
 			bool died;		/* a writer died, no writer since */
 		} rwlock;
@@ -230,7 +238,8 @@ static inline u32 shs_waiter_id(const struct shs_waiter *w)
  */
 struct shs_kind_ops {
 	int (*try)(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes);
-	int (*release)(struct shs_object *obj, struct shs_waiter *w, bool notice);
+	int (*release)(struct shs_object *obj, struct shs_waiter *w, bool notice,
+		       struct shs_wakes *wakes);
 	void (*repair)(struct shs_object *obj, struct shs_attachment *att,
 		       struct shs_wakes *wakes);
 	void (*pass)(struct shs_object *obj, struct shs_wakes *wakes);
@@ -241,6 +250,7 @@ extern const struct shs_kind_ops shs_rwlock_ops;
 extern const struct shs_kind_ops shs_once_ops;
 extern const struct shs_kind_ops shs_condvar_ops;
 extern const struct shs_kind_ops shs_counter_ops;
+extern const struct shs_kind_ops shs_atomic_ops;
 
 const struct shs_kind_ops *shs_kind_ops(u32 kind);
 
@@ -263,15 +273,18 @@ static inline void *shs_value(const struct shs_object *obj)
 /* ---- kinds ---- */
 
 int shs_atomic_op(struct shs_object *obj, struct shs_ioc_op *op);
+u32 shs_atomic_notify(struct shs_object *obj, u32 index, u64 count, struct shs_wakes *wakes);
 
 void shs_counter_sum(struct shs_object *obj, u32 index, u64 *sum);
-void shs_counter_add(struct shs_object *obj, u32 index, u64 arg);
+int shs_counter_add(struct shs_object *obj, u32 index, s64 arg);
 void shs_counter_reset(struct shs_object *obj, u32 index, u64 arg, u64 *old);
 
+void shs_mutex_be_fair(struct shs_object *obj);
 bool shs_mutex_died(const struct shs_object *obj);
 void shs_mutex_clear_died(struct shs_object *obj);
 u32 shs_mutex_owner(const struct shs_object *obj);
 
+int shs_rwlock_convert(struct shs_object *obj, struct shs_waiter *w, u32 to);
 u32 shs_rwlock_readers(struct shs_object *obj);
 
 void *shs_cell_current(const struct shs_object *obj);

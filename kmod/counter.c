@@ -8,7 +8,12 @@
  * lock that a sum holds, so no sum sees an add twice or not at all.  A sum that
  * runs beside adds to lanes lies between the least and the greatest total of its
  * time; if all these adds have one sign, it is linearizable.
+ *
+ * A lane does not know the total, so saturating and checked counters have none:
+ * every add comes to the base.
  */
+#include <linux/limits.h>
+#include <linux/overflow.h>
 #include "core.h"
 
 static s64 *base_of(const struct shs_object *obj)
@@ -38,19 +43,37 @@ void shs_counter_sum(struct shs_object *obj, u32 index, u64 *sum)
 			*sum += lanes_of(att, index);
 }
 
-void shs_counter_add(struct shs_object *obj, u32 index, u64 arg)
+static void add_to_base(struct shs_object *obj, u32 index, u64 arg)
 {
 	s64 *base = base_of(obj) + index;
 
-	lockdep_assert_held(&obj->lock);
 	WRITE_ONCE(*base, (u64)*base + arg);
+}
+
+/* 0, or -ERANGE with nothing added.  Without lanes the base is the total. */
+int shs_counter_add(struct shs_object *obj, u32 index, s64 arg)
+{
+	s64 *base = base_of(obj) + index, sum;
+
+	lockdep_assert_held(&obj->lock);
+	if (!(obj->flags & (SHS_INIT_SATURATE | SHS_INIT_CHECK))) {
+		add_to_base(obj, index, arg);
+		return 0;
+	}
+	if (check_add_overflow(*base, arg, &sum)) {
+		if (obj->flags & SHS_INIT_CHECK)
+			return -ERANGE;
+		sum = arg < 0 ? S64_MIN : S64_MAX;
+	}
+	WRITE_ONCE(*base, sum);
+	return 0;
 }
 
 /* Moves the base only: what lanes hold stays theirs and is subtracted. */
 void shs_counter_reset(struct shs_object *obj, u32 index, u64 arg, u64 *old)
 {
 	shs_counter_sum(obj, index, old);
-	shs_counter_add(obj, index, arg - *old);
+	add_to_base(obj, index, arg - *old);
 }
 
 static void counter_repair(struct shs_object *obj, struct shs_attachment *att,
@@ -60,7 +83,7 @@ static void counter_repair(struct shs_object *obj, struct shs_attachment *att,
 
 	lockdep_assert_held(&obj->lock);
 	for (i = 0; i < obj->count; i++)
-		shs_counter_add(obj, i, lanes_of(att, i));
+		add_to_base(obj, i, lanes_of(att, i));
 }
 
 const struct shs_kind_ops shs_counter_ops = {

@@ -80,6 +80,23 @@ static int shs_unlink(struct inode *dir, struct dentry *dentry)
 	return ret;
 }
 
+/*
+ * Of an ephemeral object whose last file is being released; that file keeps the
+ * super block.  The directory's lock keeps the name still.
+ */
+void shs_remove_name(struct inode *inode)
+{
+	struct inode *dir = d_inode(inode->i_sb->s_root);
+	struct dentry *dentry;
+
+	inode_lock_nested(dir, I_MUTEX_PARENT);
+	dentry = d_find_alias(inode);
+	if (dentry && !shs_unlink(dir, dentry))
+		d_delete(dentry);
+	inode_unlock(dir);
+	dput(dentry);
+}
+
 static int shs_rename(struct shs_idmap *idmap, struct inode *old_dir, struct dentry *old_dentry,
 		      struct inode *new_dir, struct dentry *new_dentry, unsigned int flags)
 {

@@ -23,7 +23,7 @@ static u32 holder_id(const struct shs_object *obj)
 	case SHS_KIND_CELL:
 		return shs_mutex_owner(obj);
 	case SHS_KIND_RWLOCK:
-		return obj->rwlock.writer;
+		return obj->rwlock.writer ?: obj->rwlock.upgrader;
 	case SHS_KIND_ONCE:
 		return shs_once_state(obj) == SHS_ONCE_RUNNING ? obj->once.owner : 0;
 	case SHS_KIND_ATOMIC:
@@ -38,6 +38,9 @@ static u32 holder_id(const struct shs_object *obj)
 static u32 state_bits(const struct shs_object *obj)
 {
 	u32 state = holder_id(obj) ? SHS_STATE_HELD : 0;
+
+	if (obj->kind == SHS_KIND_RWLOCK && obj->rwlock.upgrader)
+		state |= SHS_STATE_UPGRADABLE;
 
 	if ((obj->kind == SHS_KIND_MUTEX && shs_mutex_died(obj)) ||
 	    (obj->kind == SHS_KIND_RWLOCK && obj->rwlock.died) ||

@@ -8,25 +8,37 @@ static bool pad_is_zero(const u8 *pad, size_t n)
 	return !memchr_inv(pad, 0, n);
 }
 
+/*
+ * Whether the thread slot of the lane's number says that the lane is this thread's
+ * own.  The process writes these itself: a hint, by which it may fool itself only.
+ */
+static bool is_own_lane(const struct shs_attachment *att, u32 lane)
+{
+	const struct shs_thread *slot = att->private_mem + att->obj->geo.lanes_bytes;
+
+	return READ_ONCE(slot[lane].tid) == task_pid_vnr(current);
+}
+
 /* What mode and lane mean for this kind; fills w. */
-static int fill_waiter(struct shs_waiter *w, struct shs_attachment *att,
-		       const struct shs_ioc_lock *l)
+static int fill_waiter(struct shs_waiter *w, struct shs_attachment *att, u32 mode, u32 lane)
 {
 	const struct shs_object *obj = att->obj;
-	bool read = l->mode == SHS_MODE_READ;
+	bool read = mode == SHS_MODE_READ;
 
 	if (obj->kind != SHS_KIND_MUTEX && obj->kind != SHS_KIND_RWLOCK &&
 	    obj->kind != SHS_KIND_CELL)
 		return -EOPNOTSUPP;
-	if (l->mode != SHS_MODE_EXCLUSIVE && !(read && obj->kind == SHS_KIND_RWLOCK))
+	if (mode > SHS_MODE_UPGRADABLE ||
+	    (mode != SHS_MODE_EXCLUSIVE && obj->kind != SHS_KIND_RWLOCK))
 		return -EINVAL;
-	if (read ? l->lane >= obj->geo.lanes : l->lane)
+	if (read ? lane >= obj->geo.lanes : lane)
 		return -EINVAL;
 	if (!read && !att->may_write)
 		return -EACCES;
 	w->att = att;
-	w->mode = l->mode;
-	w->lane = read ? array_index_nospec(l->lane, obj->geo.lanes) : 0;
+	w->mode = mode;
+	w->lane = read ? array_index_nospec(lane, obj->geo.lanes) : 0;
+	w->own_lane = read && is_own_lane(att, w->lane);
 	return 0;
 }
 
@@ -40,17 +52,23 @@ long shs_lock(struct shs_attachment *att, void __user *argp)
 	ret = shs_copy_in(&l, sizeof(l), argp);
 	if (ret)
 		return ret;
-	if (l.flags & ~SHS_LOCK_NOWAIT || !pad_is_zero(l.pad, sizeof(l.pad)))
+	if (l.flags & ~(SHS_LOCK_NOWAIT | SHS_LOCK_RECURSIVE) ||
+	    !pad_is_zero(l.pad, sizeof(l.pad)))
 		return -EINVAL;
-	ret = shs_deadline_set(&d, l.deadline, l.clock) ?: fill_waiter(&w, att, &l);
+	ret = shs_deadline_set(&d, l.deadline, l.clock) ?:
+	      fill_waiter(&w, att, l.mode, l.lane);
 	if (ret)
 		return ret;
+	if (l.flags & SHS_LOCK_RECURSIVE && l.mode != SHS_MODE_READ)
+		return -EINVAL;
+	w.recursive = l.flags & SHS_LOCK_RECURSIVE;
 	return shs_acquire(att->obj, &w, l.flags & SHS_LOCK_NOWAIT ? NULL : &d);
 }
 
 long shs_unlock(struct shs_attachment *att, void __user *argp)
 {
 	struct shs_object *obj = att->obj;
+	const struct shs_kind_ops *ops;
 	struct shs_wakes wakes = { };
 	struct shs_waiter w = { };
 	struct shs_ioc_lock l;
@@ -59,15 +77,22 @@ long shs_unlock(struct shs_attachment *att, void __user *argp)
 	ret = shs_copy_in(&l, sizeof(l), argp);
 	if (ret)
 		return ret;
-	if (l.flags || l.deadline || l.clock || !pad_is_zero(l.pad, sizeof(l.pad)))
+	if (l.flags & ~(SHS_UNLOCK_FAIR | SHS_UNLOCK_ABANDON) || l.deadline || l.clock ||
+	    !pad_is_zero(l.pad, sizeof(l.pad)))
 		return -EINVAL;
-	ret = fill_waiter(&w, att, &l);
+	ret = fill_waiter(&w, att, l.mode, l.lane);
 	if (ret)
 		return ret;
+	if ((l.flags & SHS_UNLOCK_FAIR && obj->kind != SHS_KIND_MUTEX) ||
+	    (l.flags & SHS_UNLOCK_ABANDON && l.mode == SHS_MODE_READ))
+		return -EINVAL;
+	ops = shs_kind_ops(obj->kind);
 	spin_lock(&obj->lock);
 	ret = -ENXIO;
 	if (att->state == SHS_ATT_LIVE) {
-		ret = shs_kind_ops(obj->kind)->release(obj, &w, false);
+		ret = ops->release(obj, &w, l.flags & SHS_UNLOCK_ABANDON, &wakes);
+		if (!ret && l.flags & SHS_UNLOCK_FAIR)
+			shs_mutex_be_fair(obj);
 		shs_pass(obj, &wakes);
 	}
 	spin_unlock(&obj->lock);
@@ -75,9 +100,64 @@ long shs_unlock(struct shs_attachment *att, void __user *argp)
 	return ret;
 }
 
+static int weaken(struct shs_attachment *att, struct shs_waiter *w, u32 to)
+{
+	struct shs_object *obj = att->obj;
+	struct shs_wakes wakes = { };
+	int ret = -ENXIO;
+
+	spin_lock(&obj->lock);
+	if (att->state == SHS_ATT_LIVE)
+		ret = shs_rwlock_convert(obj, w, to);
+	shs_pass(obj, &wakes);
+	spin_unlock(&obj->lock);
+	shs_wakes_flush(&wakes);
+	return ret;
+}
+
+/* Which conversions there are: to write from UPGRADABLE, else to something weaker. */
+static bool can_convert(u32 from, u32 to)
+{
+	return (from == SHS_MODE_UPGRADABLE && to == SHS_MODE_EXCLUSIVE) ||
+	       (from == SHS_MODE_UPGRADABLE && to == SHS_MODE_READ) ||
+	       (from == SHS_MODE_EXCLUSIVE && to == SHS_MODE_UPGRADABLE) ||
+	       (from == SHS_MODE_EXCLUSIVE && to == SHS_MODE_READ);
+}
+
+long shs_convert(struct shs_attachment *att, void __user *argp)
+{
+	struct shs_waiter w = { };
+	struct shs_ioc_convert c;
+	struct shs_deadline d;
+	int ret;
+
+	ret = shs_copy_in(&c, sizeof(c), argp);
+	if (ret)
+		return ret;
+	if (c.flags & ~SHS_LOCK_NOWAIT || c.pad0 || !pad_is_zero(c.pad, sizeof(c.pad)) ||
+	    !can_convert(c.from, c.to) ||
+	    (c.to != SHS_MODE_EXCLUSIVE && (c.flags || c.deadline || c.clock)))
+		return -EINVAL;
+	if (att->obj->kind != SHS_KIND_RWLOCK)
+		return -EOPNOTSUPP;
+	ret = shs_deadline_set(&d, c.deadline, c.clock) ?: fill_waiter(&w, att, c.to, c.lane);
+	if (ret)
+		return ret;
+	if (c.to == SHS_MODE_EXCLUSIVE) {
+		w.upgrade = true;
+		return shs_acquire(att->obj, &w, c.flags & SHS_LOCK_NOWAIT ? NULL : &d);
+	}
+	w.mode = c.from;
+	return weaken(att, &w, c.to);
+}
+
 static int once_begin(struct shs_attachment *att, struct shs_ioc_once *o)
 {
-	struct shs_waiter w = { .att = att, .force = o->flags & SHS_ONCE_FORCE };
+	struct shs_waiter w = {
+		.att = att,
+		.force = o->flags & SHS_ONCE_FORCE,
+		.watch = o->cmd == SHS_ONCE_WAIT,
+	};
 	struct shs_deadline d;
 	int ret = shs_deadline_set(&d, o->deadline, o->clock);
 
@@ -108,16 +188,17 @@ static int once_finish(struct shs_attachment *att, struct shs_ioc_once *o)
 long shs_once(struct shs_attachment *att, void __user *argp)
 {
 	struct shs_ioc_once o;
-	bool begin;
+	bool waits;
 	int ret;
 
 	ret = shs_copy_in(&o, sizeof(o), argp);
 	if (ret)
 		return ret;
-	begin = o.cmd == SHS_ONCE_BEGIN;
-	if (o.cmd > SHS_ONCE_ABANDON || o.state || !pad_is_zero(o.pad, sizeof(o.pad)) ||
+	waits = o.cmd == SHS_ONCE_BEGIN || o.cmd == SHS_ONCE_WAIT;
+	if (o.cmd > SHS_ONCE_WAIT || o.state || !pad_is_zero(o.pad, sizeof(o.pad)) ||
 	    o.flags & ~(SHS_ONCE_NOWAIT | SHS_ONCE_FORCE) ||
-	    (!begin && (o.flags || o.deadline || o.clock)))
+	    (!waits && (o.flags || o.deadline || o.clock)) ||
+	    (o.cmd == SHS_ONCE_WAIT && o.flags & SHS_ONCE_FORCE))
 		return -EINVAL;
 	if (att->obj->kind != SHS_KIND_ONCE)
 		return -EOPNOTSUPP;
@@ -125,7 +206,7 @@ long shs_once(struct shs_attachment *att, void __user *argp)
 	ret = shs_copy_out(argp, &o, sizeof(o));
 	if (ret)
 		return ret;
-	ret = begin ? once_begin(att, &o) : once_finish(att, &o);
+	ret = waits ? once_begin(att, &o) : once_finish(att, &o);
 	shs_copy_out(argp, &o, sizeof(o));	/* committed: a racing munmap loses the reply */
 	return ret;
 }

@@ -53,6 +53,7 @@ static long object_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 			return -EACCES;
 		return shs_init(obj, argp);
 	case SHS_IOC_OP:
+	case SHS_IOC_BATCH:
 	case SHS_IOC_ATTACH:
 	case SHS_IOC_INFO:
 	case SHS_IOC_DEATH:
@@ -67,6 +68,8 @@ static long object_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case SHS_IOC_OP:
 		ret = shs_size_in(&size, sizeof(struct shs_ioc_op), argp);
 		return ret ?: shs_op(file, obj, argp, size, true);
+	case SHS_IOC_BATCH:
+		return shs_batch(file, argp);
 	case SHS_IOC_ATTACH:
 		return shs_attach(file, obj, argp);
 	case SHS_IOC_INFO:
@@ -84,7 +87,8 @@ static int object_open(struct inode *inode, struct file *file)
 
 static int object_release(struct inode *inode, struct file *file)
 {
-	shs_object_release(inode->i_private);
+	if (shs_object_release(inode->i_private))
+		shs_remove_name(inode);
 	return 0;
 }
 

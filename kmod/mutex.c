@@ -29,7 +29,7 @@
  *
  * Fairness: a release with waiters leaves W set and kicks the head, which competes
  * with newcomers for the free word; a head older than SHS_HANDOFF_NS, or any head
- * with SHS_INIT_FIFO, is made owner by the release itself.
+ * with SHS_INIT_FIFO or by SHS_UNLOCK_FAIR, is made owner by the release itself.
  *
  * Single operations share the owner SHS_ID_KERNEL among themselves (object->guard
  * orders them) as long as nobody is queued.  D survives their holding.
@@ -168,11 +168,12 @@ static int free_word(struct shs_object *obj, u32 id, bool died, bool keep_died)
 	return -EAGAIN;
 }
 
-static int word_release(struct shs_object *obj, struct shs_waiter *w, bool notice)
+static int word_release(struct shs_object *obj, struct shs_waiter *w, bool notice,
+			struct shs_wakes *wakes)
 {
 	lockdep_assert_held(&obj->lock);
 	if (w->att)
-		return free_word(obj, w->att->id, notice, false);
+		return free_word(obj, w->att->id, notice && obj->kind != SHS_KIND_CELL, false);
 	if (!--obj->mutex.kernel_holds)
 		free_word(obj, SHS_ID_KERNEL, false, true);
 	return 0;
@@ -187,6 +188,14 @@ static void word_repair(struct shs_object *obj, struct shs_attachment *att,
 	shs_death_note(att, SHS_MODE_EXCLUSIVE);
 	/* if a hostile writer makes it fail, the stale id says the same */
 	free_word(obj, att->id, obj->kind != SHS_KIND_CELL, false);
+}
+
+/* The release under way goes to the head, as if that had waited long. */
+void shs_mutex_be_fair(struct shs_object *obj)
+{
+	lockdep_assert_held(&obj->lock);
+	if (!list_empty(&obj->queue))
+		list_first_entry(&obj->queue, struct shs_waiter, node)->since_ns = 0;
 }
 
 u32 shs_mutex_owner(const struct shs_object *obj)

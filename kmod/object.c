@@ -13,6 +13,10 @@
  *                                   lock; gone: -ENOENT
  *   free the value
  *
+ * An ephemeral object is gone with the last open file, its one name notwithstanding:
+ * that is removed afterwards (shs_remove_name), and whoever opens it in between gets
+ * -ENOENT as well.
+ *
  * The first attach moves control and shared from one kernel allocation into pages
  * (shs_object_page_in), which then stay for the life of the value.
  */
@@ -134,23 +138,27 @@ int shs_object_open(struct shs_object *obj)
 	return ret;
 }
 
-static void drop_count(struct shs_object *obj, u32 *count)
+/* True if that ended the object: the value is freed, a name may still be there. */
+static bool drop_count(struct shs_object *obj, u32 *count)
 {
 	bool last;
 
 	spin_lock(&obj->lock);
 	--*count;
-	last = !obj->opens && !obj->names;
+	last = !obj->gone && !obj->opens &&
+	       (!obj->names || obj->flags & SHS_INIT_EPHEMERAL);
 	if (last)
 		obj->gone = true;
 	spin_unlock(&obj->lock);
 	if (last)
 		free_value(obj);
+	return last;
 }
 
-void shs_object_release(struct shs_object *obj)
+/* True if an ephemeral object is gone whose name the caller must remove. */
+bool shs_object_release(struct shs_object *obj)
 {
-	drop_count(obj, &obj->opens);
+	return drop_count(obj, &obj->opens) && obj->flags & SHS_INIT_EPHEMERAL;
 }
 
 void shs_object_unlink(struct shs_object *obj)
@@ -167,6 +175,8 @@ int shs_object_link(struct shs_object *obj)
 	spin_lock(&obj->lock);
 	if (obj->gone)
 		ret = -ENOENT;
+	else if (obj->names && obj->flags & SHS_INIT_EPHEMERAL)
+		ret = -EMLINK;
 	else
 		obj->names++;
 	spin_unlock(&obj->lock);
@@ -207,15 +217,25 @@ static u32 flags_allowed(u32 kind)
 		return SHS_INIT_FIFO;
 	case SHS_KIND_ONCE:
 		return SHS_INIT_POISON;
+	case SHS_KIND_COUNTER:
+		return SHS_INIT_SATURATE | SHS_INIT_CHECK;
 	}
 	return 0;
+}
+
+static bool flags_valid(const struct shs_ioc_init *in)
+{
+	u32 overflow = in->flags & (SHS_INIT_SATURATE | SHS_INIT_CHECK);
+
+	return !(in->flags & ~(flags_allowed(in->kind) | SHS_INIT_EPHEMERAL)) &&
+	       overflow != (SHS_INIT_SATURATE | SHS_INIT_CHECK);
 }
 
 static int check_init(const struct shs_ioc_init *in)
 {
 	u64 bytes = (u64)in->count * shs_type_size(in->type);
 
-	if (in->pad || !value_allowed(in, bytes) || in->flags & ~flags_allowed(in->kind))
+	if (in->pad || !value_allowed(in, bytes) || !flags_valid(in))
 		return -EINVAL;
 	if (in->value_size ? in->value_size != bytes || !in->value : in->value)
 		return -EINVAL;
@@ -233,7 +253,8 @@ static void set_geometry(struct shs_geometry *g, const struct shs_ioc_init *in)
 	switch (in->kind) {
 	case SHS_KIND_COUNTER:
 		g->control_bytes += g->value_size;
-		g->lane_stride = ALIGN(g->value_size, 64);
+		if (!(in->flags & (SHS_INIT_SATURATE | SHS_INIT_CHECK)))
+			g->lane_stride = ALIGN(g->value_size, 64);
 		break;
 	case SHS_KIND_CELL:
 		g->slot_stride = ALIGN(g->value_size, 64);

@@ -25,67 +25,71 @@ static void set_state(struct shs_object *obj, enum shs_once_state state)
 	smp_store_release(&obj->control->once, state);
 }
 
-/* The answer to w in the present state, or -EBUSY: somebody runs. */
-static int answer(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+static void stop_running(struct shs_object *obj, bool died, bool poison)
 {
-	bool died = false;
+	obj->once.owner = 0;
+	obj->once.died = died;
+	set_state(obj, poison ? SHS_ONCE_POISONED : SHS_ONCE_INCOMPLETE);
+}
 
-	if (shs_once_state(obj) == SHS_ONCE_RUNNING && shs_att_live(obj, obj->once.owner, wakes))
-		return -EBUSY;
-	/* the liveness test may have repaired: look again */
-	switch ((enum shs_once_state)shs_once_state(obj)) {
-	case SHS_ONCE_DONE:
+/* Whether somebody lives and runs it; a dead runner is repaired here. */
+static bool is_running(struct shs_object *obj, struct shs_wakes *wakes)
+{
+	if (shs_once_state(obj) != SHS_ONCE_RUNNING)
+		return false;
+	if (shs_att_live(obj, obj->once.owner, wakes))
+		return true;
+	if (shs_once_state(obj) == SHS_ONCE_RUNNING)
+		stop_running(obj, true, obj->flags & SHS_INIT_POISON);
+	return false;
+}
+
+/* While nobody runs it: what w is told, or -EBUSY if it only watches and must wait. */
+static int answer(struct shs_object *obj, struct shs_waiter *w)
+{
+	bool died = obj->once.died;
+
+	if (shs_once_state(obj) == SHS_ONCE_DONE) {
 		w->reply = SHS_ONCE_DONE;
 		return 0;
-	case SHS_ONCE_RUNNING:	/* by nobody who lives */
-		died = true;
-		break;
-	case SHS_ONCE_POISONED:
-		if (!w->force)
-			return -ENOTRECOVERABLE;
-		break;
-	case SHS_ONCE_INCOMPLETE:
-		break;
 	}
+	if (shs_once_state(obj) == SHS_ONCE_POISONED && !w->force)
+		return -ENOTRECOVERABLE;
+	if (w->watch)
+		return -EBUSY;
 	if (!w->att->may_write)
 		return -EACCES;
-	died |= obj->once.died;
 	w->was_poisoned = shs_once_state(obj) == SHS_ONCE_POISONED;
+	w->reply = SHS_ONCE_RUNNING;
 	obj->once.died = false;
 	obj->once.owner = w->att->id;
 	set_state(obj, SHS_ONCE_RUNNING);
-	w->reply = SHS_ONCE_RUNNING;
 	return died ? -EOWNERDEAD : 0;
 }
 
 static int once_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
 {
 	lockdep_assert_held(&obj->lock);
-	return answer(obj, w, wakes);
+	return is_running(obj, wakes) ? -EBUSY : answer(obj, w);
 }
 
+/* Watchers stay in the queue while whoever queued behind them is given the turn. */
 static void once_pass(struct shs_object *obj, struct shs_wakes *wakes)
 {
-	struct shs_waiter *head;
+	struct shs_waiter *w, *next;
 	int ret;
 
 	lockdep_assert_held(&obj->lock);
-	while (!list_empty(&obj->queue)) {
-		head = list_first_entry(&obj->queue, struct shs_waiter, node);
-		ret = answer(obj, head, wakes);
+	if (is_running(obj, wakes))
+		return;
+	list_for_each_entry_safe(w, next, &obj->queue, node) {
+		ret = answer(obj, w);
 		if (ret == -EBUSY)
+			continue;
+		shs_settle(obj, w, ret, wakes);
+		if (shs_once_state(obj) == SHS_ONCE_RUNNING)
 			return;
-		if (head->state != SHS_QUEUED)
-			continue;	/* cancelled by the repair in answer() */
-		shs_settle(obj, head, ret, wakes);
 	}
-}
-
-static void stop_running(struct shs_object *obj, bool died, bool poison)
-{
-	obj->once.owner = 0;
-	obj->once.died = died;
-	set_state(obj, poison ? SHS_ONCE_POISONED : SHS_ONCE_INCOMPLETE);
 }
 
 static bool runs(const struct shs_object *obj, u32 id)
@@ -109,7 +113,8 @@ int shs_once_finish(struct shs_object *obj, u32 id, bool done)
 }
 
 /* Gives back a turn that nobody took up; a death in between has ended it already. */
-static int once_release(struct shs_object *obj, struct shs_waiter *w, bool notice)
+static int once_release(struct shs_object *obj, struct shs_waiter *w, bool notice,
+			struct shs_wakes *wakes)
 {
 	lockdep_assert_held(&obj->lock);
 	if (w->reply == SHS_ONCE_RUNNING && runs(obj, w->att->id))

@@ -64,7 +64,8 @@ static const struct op_rule {
 	[SHS_OP_PEEK] = { LOCKABLE, USES_INDEX | READS | BYTES_OUT },
 	[SHS_OP_READ] = { LOCKABLE, USES_INDEX | READS | BYTES_OUT },
 	[SHS_OP_WRITE] = { LOCKABLE, USES_INDEX | USES_ARG | WRITES | BYTES_IN | MAY_RECOVER },
-	[SHS_OP_NOTIFY] = { K(CONDVAR), USES_ARG | WRITES },
+	[SHS_OP_NOTIFY] = { K(CONDVAR) | K(ATOMIC), USES_INDEX | USES_ARG | WRITES },
+	[SHS_OP_WAIT] = { K(ATOMIC), USES_INDEX | USES_EXPECTED | READS | NO_RELEASE },
 };
 
 /* One operation under way. */
@@ -73,6 +74,7 @@ struct call {
 	struct shs_ioc_op *op;
 	const struct op_rule *rule;
 	bool may_wait;
+	bool writable;		/* the file */
 	u8 *first;		/* what addr means, len bytes */
 	u8 *second;		/* what addr2 means, len bytes */
 	u8 small[128];
@@ -155,7 +157,8 @@ static int check_numeric(const struct call *c)
 	op->index = array_index_nospec(op->index, obj->count);
 	if (!fits_not_bool_only(c))
 		return -EOPNOTSUPP;
-	if ((uses & USES_ARG && !shs_number_fits(obj->type, op->arg)) ||
+	if ((uses & USES_ARG && op->op != SHS_OP_NOTIFY &&
+	     !shs_number_fits(obj->type, op->arg)) ||
 	    (uses & USES_EXPECTED && !shs_number_fits(obj->type, op->expected)))
 		return -ERANGE;
 	return 0;
@@ -357,10 +360,48 @@ static int run_value(const struct call *c)
 
 /* ---- run, on kinds without a lock ---- */
 
+/* Every wake is a notify, which may be for an earlier value: look again. */
+static int run_wait(const struct call *c)
+{
+	struct shs_waiter w = {
+		.index = c->op->index,
+		.expected = c->op->expected,
+		.counts = c->writable,
+	};
+	bool wait = c->may_wait && !(c->op->flags & SHS_OP_NOWAIT);
+	struct shs_deadline d;
+	int ret;
+
+	shs_deadline_set(&d, c->op->deadline, c->op->clock);
+	do {
+		w.state = SHS_QUEUED;
+		ret = shs_acquire(c->obj, &w, wait ? &d : NULL);
+	} while (!ret && w.state == SHS_SETTLED);
+	return ret;
+}
+
+static int run_notify(const struct call *c)
+{
+	const struct shs_ioc_op *op = c->op;
+	struct shs_wakes wakes = { };
+
+	spin_lock(&c->obj->lock);
+	c->op->result = c->obj->kind == SHS_KIND_ATOMIC ?
+			shs_atomic_notify(c->obj, op->index, op->arg, &wakes) :
+			shs_condvar_notify(c->obj, op->arg, &wakes);
+	spin_unlock(&c->obj->lock);
+	shs_wakes_flush(&wakes);
+	return 0;
+}
+
 static int run_atomic(const struct call *c)
 {
 	int ret;
 
+	if (c->op->op == SHS_OP_WAIT)
+		return run_wait(c);
+	if (c->op->op == SHS_OP_NOTIFY)
+		return run_notify(c);
 	for (;;) {
 		spin_lock(&c->obj->lock);
 		ret = shs_atomic_op(c->obj, c->op);
@@ -378,6 +419,7 @@ static int run_atomic(const struct call *c)
 static int run_counter(const struct call *c)
 {
 	struct shs_ioc_op *op = c->op;
+	int ret = 0;
 
 	spin_lock(&c->obj->lock);
 	switch (op->op) {
@@ -385,25 +427,14 @@ static int run_counter(const struct call *c)
 		shs_counter_sum(c->obj, op->index, &op->result);
 		break;
 	case SHS_OP_ADD:
-		shs_counter_add(c->obj, op->index, op->arg);
+		ret = shs_counter_add(c->obj, op->index, op->arg);
 		break;
 	case SHS_OP_RESET:
 		shs_counter_reset(c->obj, op->index, op->arg, &op->result);
 		break;
 	}
 	spin_unlock(&c->obj->lock);
-	return 0;
-}
-
-static int run_condvar(const struct call *c)
-{
-	struct shs_wakes wakes = { };
-
-	spin_lock(&c->obj->lock);
-	c->op->result = shs_condvar_notify(c->obj, c->op->arg, &wakes);
-	spin_unlock(&c->obj->lock);
-	shs_wakes_flush(&wakes);
-	return 0;
+	return ret;
 }
 
 static int run_once(const struct call *c)
@@ -422,7 +453,7 @@ static int run(const struct call *c)
 	case SHS_KIND_COUNTER:
 		return run_counter(c);
 	case SHS_KIND_CONDVAR:
-		return run_condvar(c);
+		return run_notify(c);
 	case SHS_KIND_ONCE:
 		return run_once(c);
 	case SHS_KIND_MUTEX:
@@ -514,7 +545,12 @@ static int buffers_out(const struct call *c)
 long shs_op(struct file *file, struct shs_object *obj, void __user *argp, u32 size, bool may_wait)
 {
 	struct shs_ioc_op op;
-	struct call c = { .obj = obj, .op = &op, .may_wait = may_wait };
+	struct call c = {
+		.obj = obj,
+		.op = &op,
+		.may_wait = may_wait,
+		.writable = file->f_mode & FMODE_WRITE,
+	};
 	int ret, out;
 
 	ret = shs_struct_in(&op, sizeof(op), size, argp);

@@ -7,6 +7,9 @@
  *             non-zero: somebody reads.  Single operations count in kernel_readers.
  *   writer    rwlock.writer, in kernel memory: 0, an attachment's id, or
  *             SHS_ID_KERNEL.
+ *   upgrader  rwlock.upgrader, an attachment's id or 0: reads beside the readers, and
+ *             alone may wait to become the writer; there is one, or two of them would
+ *             wait for each other.
  *
  * There is no list of readers, so none can be left behind: death zeroes the lanes
  * of the dead attachment and serves the queue, whatever number of readers it was.
@@ -27,7 +30,10 @@
  *
  * The queue is first in, first out: a reader behind a queued writer queues, and a
  * release serves the head and, if that is a reader, all readers up to the next
- * writer.  So neither side starves.
+ * writer.  So neither side starves.  Two go before the queue, for the queue waits
+ * for them: the upgrader that wants to write, and a reader that says that it holds
+ * already (SHS_LOCK_RECURSIVE); one that does not say so and would wait for itself
+ * is told -EDEADLK.
  */
 #include "core.h"
 
@@ -76,79 +82,145 @@ u32 shs_rwlock_readers(struct shs_object *obj)
 	return min_t(u64, sum, U32_MAX);
 }
 
+static bool has_upgrader(struct shs_object *obj, struct shs_wakes *wakes)
+{
+	u32 id = obj->rwlock.upgrader;
+
+	return id && shs_att_live(obj, id, wakes);
+}
+
+/* Whether w, first in line, must wait.  What it finds dead it repairs. */
+static bool is_blocked(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+{
+	if (has_writer(obj, wakes))
+		return true;
+	switch ((enum shs_mode)w->mode) {
+	case SHS_MODE_READ:
+		return false;
+	case SHS_MODE_UPGRADABLE:
+		return has_upgrader(obj, wakes);
+	case SHS_MODE_EXCLUSIVE:
+		break;
+	}
+	return (!w->upgrade && has_upgrader(obj, wakes)) || has_readers(obj, wakes);
+}
+
 static int enter_read(struct shs_object *obj, struct shs_waiter *w)
 {
-	if (!w->att) {
+	if (w->att)
+		atomic64_inc(shs_lane(w->att, w->lane));
+	else
 		obj->rwlock.kernel_readers++;
-		return 0;
-	}
-	atomic64_inc(shs_lane(w->att, w->lane));
+	return w->att && obj->rwlock.died ? -EOWNERDEAD : 0;
+}
+
+static int enter_upgradable(struct shs_object *obj, struct shs_waiter *w)
+{
+	obj->rwlock.upgrader = w->att->id;
 	return obj->rwlock.died ? -EOWNERDEAD : 0;
 }
 
+/* A writer is told of a death, and that is then news no more. */
 static int enter_write(struct shs_object *obj, struct shs_waiter *w)
 {
-	bool died = obj->rwlock.died;
+	bool died = w->att && obj->rwlock.died;
 
+	if (w->upgrade) {
+		if (obj->rwlock.upgrader != w->att->id)
+			return -EPERM;
+		obj->rwlock.upgrader = 0;
+	}
 	obj->rwlock.writer = shs_waiter_id(w);
-	if (!w->att)
-		return 0;
-	obj->rwlock.died = false;
+	obj->rwlock.died &= !died;
 	return died ? -EOWNERDEAD : 0;
+}
+
+static int enter(struct shs_object *obj, struct shs_waiter *w)
+{
+	switch ((enum shs_mode)w->mode) {
+	case SHS_MODE_READ:
+		return enter_read(obj, w);
+	case SHS_MODE_UPGRADABLE:
+		return enter_upgradable(obj, w);
+	case SHS_MODE_EXCLUSIVE:
+		break;
+	}
+	return enter_write(obj, w);
+}
+
+/* 0: w need not queue behind those who do. */
+static int overtake(struct shs_object *obj, struct shs_waiter *w)
+{
+	bool holds = w->att && w->mode == SHS_MODE_READ &&
+		     atomic64_read(shs_lane(w->att, w->lane));
+
+	if (w->upgrade)
+		return obj->rwlock.upgrader == w->att->id ? 0 : -EPERM;
+	if (list_empty(&obj->queue) || (holds && w->recursive))
+		return 0;
+	return holds && w->own_lane ? -EDEADLK : -EBUSY;
 }
 
 static int rw_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
 {
-	lockdep_assert_held(&obj->lock);
-	if (has_writer(obj, wakes) || !list_empty(&obj->queue))
-		return -EBUSY;
-	if (w->mode == SHS_MODE_READ)
-		return enter_read(obj, w);
-	if (has_readers(obj, wakes))
-		return -EBUSY;
-	return enter_write(obj, w);
-}
+	int ret = overtake(obj, w);
 
-static void set_wpending(struct shs_object *obj, u32 pending)
-{
-	WRITE_ONCE(obj->control->wpending, pending);
+	lockdep_assert_held(&obj->lock);
+	if (ret)
+		return ret;
+	return is_blocked(obj, w, wakes) ? -EBUSY : enter(obj, w);
 }
 
 static void rw_pass(struct shs_object *obj, struct shs_wakes *wakes)
 {
 	struct shs_waiter *head;
+	bool writer;
 
 	lockdep_assert_held(&obj->lock);
-	while (!list_empty(&obj->queue) && !has_writer(obj, wakes)) {
+	for (;;) {
 		head = list_first_entry_or_null(&obj->queue, struct shs_waiter, node);
-		if (!head)	/* has_writer() repaired and cancelled waiters */
-			break;
-		if (head->mode == SHS_MODE_READ) {
-			shs_settle(obj, head, enter_read(obj, head), wakes);
-			continue;
-		}
-		set_wpending(obj, 1);
+		writer = head && head->mode == SHS_MODE_EXCLUSIVE;
+		WRITE_ONCE(obj->control->wpending, writer);
 		smp_mb();	/* A, pairs with the fence after lane-- in user space */
-		if (has_readers(obj, wakes))
+		if (!head || is_blocked(obj, head, wakes))
 			return;
-		if (head != list_first_entry_or_null(&obj->queue, struct shs_waiter, node))
-			continue;	/* has_readers() did the same */
-		shs_settle(obj, head, enter_write(obj, head), wakes);
+		if (head->state == SHS_QUEUED)	/* else it died and is_blocked() saw it */
+			shs_settle(obj, head, enter(obj, head), wakes);
 	}
-	head = list_first_entry_or_null(&obj->queue, struct shs_waiter, node);
-	set_wpending(obj, head && head->mode == SHS_MODE_EXCLUSIVE);
 }
 
-static int rw_release(struct shs_object *obj, struct shs_waiter *w, bool notice)
+/* A held lock becomes a weaker one at once: 0, or -EPERM if w->mode is not held. */
+int shs_rwlock_convert(struct shs_object *obj, struct shs_waiter *w, u32 to)
 {
-	atomic64_t *lane;
+	u32 *held = w->mode == SHS_MODE_EXCLUSIVE ? &obj->rwlock.writer : &obj->rwlock.upgrader;
 
 	lockdep_assert_held(&obj->lock);
-	if (w->mode == SHS_MODE_EXCLUSIVE) {
-		if (obj->rwlock.writer != shs_waiter_id(w))
+	if (*held != w->att->id)
+		return -EPERM;
+	*held = 0;
+	if (to == SHS_MODE_READ)
+		atomic64_inc(shs_lane(w->att, w->lane));
+	else
+		obj->rwlock.upgrader = w->att->id;
+	return 0;
+}
+
+static int rw_release(struct shs_object *obj, struct shs_waiter *w, bool notice,
+		      struct shs_wakes *wakes)
+{
+	atomic64_t *lane;
+	u32 *held;
+
+	lockdep_assert_held(&obj->lock);
+	if (w->mode != SHS_MODE_READ) {
+		held = w->mode == SHS_MODE_EXCLUSIVE ? &obj->rwlock.writer : &obj->rwlock.upgrader;
+		if (*held != shs_waiter_id(w))
 			return -EPERM;
-		obj->rwlock.writer = 0;
-		obj->rwlock.died |= notice;
+		*held = 0;
+		if (w->upgrade)		/* an unused grant: back to what it was before */
+			obj->rwlock.upgrader = w->att->id;
+		if (w->mode == SHS_MODE_EXCLUSIVE)
+			obj->rwlock.died |= notice;
 		return 0;
 	}
 	if (!w->att) {
@@ -172,6 +244,10 @@ static void rw_repair(struct shs_object *obj, struct shs_attachment *att,
 		shs_death_note(att, SHS_MODE_READ);
 		for (i = 0; i < obj->geo.lanes; i++)
 			atomic64_set(shs_lane(att, i), 0);
+	}
+	if (obj->rwlock.upgrader == att->id) {
+		shs_death_note(att, SHS_MODE_UPGRADABLE);
+		obj->rwlock.upgrader = 0;
 	}
 	if (obj->rwlock.writer == att->id) {
 		shs_death_note(att, SHS_MODE_EXCLUSIVE);

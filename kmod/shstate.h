@@ -39,6 +39,7 @@ extern const struct file_operations shs_object_fops;
 
 /* fs.c */
 extern struct file_system_type shs_fs_type;
+void shs_remove_name(struct inode *inode);
 
 /* A region is one physical run: a big one may fail, which is an answer and no news. */
 #define SHS_GFP_PAGES	(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN)
@@ -48,7 +49,7 @@ extern struct kmem_cache *shs_object_cache;
 struct shs_object *shs_object_new(struct super_block *sb);
 void shs_object_free(struct shs_object *obj);
 int shs_object_open(struct shs_object *obj);
-void shs_object_release(struct shs_object *obj);
+bool shs_object_release(struct shs_object *obj);
 int shs_object_link(struct shs_object *obj);
 void shs_object_unlink(struct shs_object *obj);
 int shs_object_page_in(struct shs_object *obj);
@@ -84,6 +85,7 @@ void shs_release_waiter(struct shs_object *obj, struct shs_waiter *w);
 /* lock.c */
 long shs_lock(struct shs_attachment *att, void __user *argp);
 long shs_unlock(struct shs_attachment *att, void __user *argp);
+long shs_convert(struct shs_attachment *att, void __user *argp);
 long shs_once(struct shs_attachment *att, void __user *argp);
 
 /* condwait.c */
@@ -93,6 +95,9 @@ void shs_tickets_free(struct shs_attachment *att);
 /* op.c */
 int shs_op_run(struct shs_object *obj, struct shs_ioc_op *op, bool may_wait);
 long shs_op(struct file *file, struct shs_object *obj, void __user *argp, u32 size, bool may_wait);
+
+/* batch.c */
+long shs_batch(struct file *file, void __user *argp);
 
 /* uring.c */
 int shs_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);

@@ -137,7 +137,7 @@ static int enter(struct shs_object *obj, struct shs_waiter *w, bool may_wait)
 		ret = ops->try(obj, w, &wakes);
 	if (ret == -EBUSY && may_wait)
 		shs_enqueue(obj, w);
-	ops->pass(obj, &wakes);
+	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);
 	return ret;
@@ -153,7 +153,7 @@ static int leave(struct shs_object *obj, struct shs_waiter *w, int ret)
 	if (w->state == SHS_SETTLED) {
 		ret = w->result;
 		if ((!ret || ret == -EOWNERDEAD) && fatal_signal_pending(current)) {
-			ops->release(obj, w, ret == -EOWNERDEAD);
+			ops->release(obj, w, ret == -EOWNERDEAD, &wakes);
 			ret = -ERESTARTSYS;
 		}
 	} else {
@@ -164,7 +164,7 @@ static int leave(struct shs_object *obj, struct shs_waiter *w, int ret)
 		if (ret == -EBUSY)
 			shs_requeue(obj, w);
 	}
-	ops->pass(obj, &wakes);
+	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);
 	return ret;
@@ -198,8 +198,8 @@ void shs_release_waiter(struct shs_object *obj, struct shs_waiter *w)
 	struct shs_wakes wakes = { };
 
 	spin_lock(&obj->lock);
-	ops->release(obj, w, false);
-	ops->pass(obj, &wakes);
+	ops->release(obj, w, false, &wakes);
+	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);
 }

@@ -54,7 +54,7 @@ int box_unlock(struct box *b, unsigned int i, u32 mode)
 	int ret;
 
 	spin_lock(&b->obj.lock);
-	ret = shs_kind_ops(b->obj.kind)->release(&b->obj, &w, false);
+	ret = shs_kind_ops(b->obj.kind)->release(&b->obj, &w, false, &wakes);
 	shs_pass(&b->obj, &wakes);
 	spin_unlock(&b->obj.lock);
 	shs_wakes_flush(&wakes);

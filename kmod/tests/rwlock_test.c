@@ -220,3 +220,138 @@ TEST(rwlock_repair_amid_service)
 	CHECK_EQ(box_wake(&box, 1, 0), 0);	/* not the head when the service began */
 	CHECK_EQ(box.obj.rwlock.writer, 2);
 }
+
+#define U	SHS_MODE_UPGRADABLE
+
+/* As shs_convert(), to write. */
+static int upgrade(unsigned int i, bool may_wait)
+{
+	box_waiter(&box, i, X)->upgrade = true;
+	return waits_enter(&box.obj, &box.w[i], may_wait);
+}
+
+/* As weaken(). */
+static int weaken(unsigned int i, u32 from, u32 to)
+{
+	struct shs_waiter w = { .att = &box.att[i], .mode = from };
+	struct shs_wakes wakes = { };
+	int ret;
+
+	spin_lock(&box.obj.lock);
+	ret = shs_rwlock_convert(&box.obj, &w, to);
+	shs_pass(&box.obj, &wakes);
+	spin_unlock(&box.obj.lock);
+	shs_wakes_flush(&wakes);
+	return ret;
+}
+
+TEST(rwlock_upgradable)
+{
+	start();
+	CHECK_EQ(box_try(&box, 0, R), 0);
+	CHECK_EQ(box_try(&box, 1, U), 0);
+	CHECK_EQ(box_try(&box, 2, R), 0);
+	CHECK_EQ(box_try(&box, 2, U), -EBUSY);
+	CHECK_EQ(box_try(&box, 3, X), -EBUSY);
+	CHECK_EQ(upgrade(2, false), -EPERM);
+	CHECK_EQ(upgrade(1, false), -EBUSY);
+	CHECK_EQ(box_unlock(&box, 2, U), -EPERM);
+	CHECK_EQ(box_unlock(&box, 0, R), 0);
+	CHECK_EQ(box_unlock(&box, 2, R), 0);
+	CHECK_EQ(box_try(&box, 3, X), -EBUSY);
+	CHECK_EQ(upgrade(1, false), 0);
+	CHECK_EQ(box.obj.rwlock.writer, 2);
+	CHECK_EQ(box.obj.rwlock.upgrader, 0);
+	CHECK_EQ(weaken(1, U, R), -EPERM);
+	CHECK_EQ(weaken(1, X, U), 0);
+	CHECK_EQ(box.obj.rwlock.upgrader, 2);
+	CHECK_EQ(weaken(1, U, R), 0);
+	CHECK_EQ(readers(), 1);
+	CHECK_EQ(box_try(&box, 2, U), 0);
+}
+
+/* Before the queue, which waits for it. */
+TEST(rwlock_upgrade_order)
+{
+	start();
+	CHECK_EQ(box_try(&box, 0, R), 0);
+	CHECK_EQ(box_try(&box, 1, U), 0);
+	CHECK_EQ(box_lock(&box, 2, X), -EBUSY);
+	CHECK_EQ(box_lock(&box, 3, R), -EBUSY);
+	CHECK_EQ(upgrade(1, true), -EBUSY);
+	CHECK_EQ(box_unlock(&box, 0, R), 0);
+	CHECK_EQ(box.obj.rwlock.writer, 2);
+	CHECK_EQ(box_wake(&box, 1, 0), 0);
+	CHECK_EQ(box.obj.waiters, 2);
+	CHECK_EQ(box_unlock(&box, 1, X), 0);
+	CHECK_EQ(box.obj.rwlock.writer, 3);
+}
+
+/* A killed task's unused grant is what it was before, until its death is repaired. */
+TEST(rwlock_upgrade_returned)
+{
+	start();
+	CHECK_EQ(box_try(&box, 0, R), 0);
+	CHECK_EQ(box_try(&box, 1, U), 0);
+	CHECK_EQ(upgrade(1, true), -EBUSY);
+	CHECK_EQ(box_unlock(&box, 0, R), 0);
+	box.task[1].killed = true;
+	CHECK_EQ(box_wake(&box, 1, 0), -ERESTARTSYS);
+	CHECK_EQ(box.obj.rwlock.writer, 0);
+	CHECK_EQ(box.obj.rwlock.upgrader, 2);
+	box_die(&box, 1);
+	CHECK_EQ(env.deaths, 1);
+	CHECK_EQ(env.death_mode, U);
+	CHECK(!box.obj.rwlock.died);
+	CHECK_EQ(box.obj.rwlock.upgrader, 0);
+	CHECK_EQ(box_try(&box, 2, X), 0);
+}
+
+/* Dead with its upgrade queued; or only seen to have no users. */
+TEST(rwlock_upgrader_dies)
+{
+	int gone;
+
+	for (gone = 0; gone < 2; gone++) {
+		start();
+		env.deaths = 0;
+		CHECK_EQ(box_try(&box, 0, R), 0);
+		CHECK_EQ(box_try(&box, 1, U), 0);
+		CHECK_EQ(upgrade(1, true), -EBUSY);
+		CHECK_EQ(box_lock(&box, 2, R), -EBUSY);
+		CHECK_EQ(box_lock(&box, 3, U), -EBUSY);
+		if (gone) {
+			box.mm[1].mm_users = 0;
+			box.task[1].killed = true;
+			CHECK_EQ(box_wake(&box, 1, -ERESTARTSYS), -ERESTARTSYS);
+		} else {
+			box_die(&box, 1);
+			CHECK_EQ(box_wake(&box, 1, 0), -ENXIO);
+		}
+		CHECK_EQ(env.deaths, 1);
+		CHECK_EQ(env.death_mode, U);
+		CHECK_EQ(box_wake(&box, 2, 0), 0);
+		CHECK_EQ(box_wake(&box, 3, 0), 0);
+		CHECK_EQ(box.obj.rwlock.upgrader, 4);
+		CHECK_EQ(box.control.head.wpending, 0);
+	}
+}
+
+/* A reader that comes again: says so, or is told, or is not known to. */
+TEST(rwlock_recursive)
+{
+	start();
+	CHECK_EQ(box_try(&box, 0, R), 0);
+	CHECK_EQ(box_lock(&box, 1, X), -EBUSY);
+	CHECK_EQ(box_try(&box, 0, R), -EBUSY);
+	box_waiter(&box, 0, R)->own_lane = true;
+	CHECK_EQ(waits_enter(&box.obj, &box.w[0], true), -EDEADLK);
+	box_waiter(&box, 2, R)->own_lane = true;	/* holds nothing */
+	CHECK_EQ(waits_enter(&box.obj, &box.w[2], false), -EBUSY);
+	box_waiter(&box, 2, R)->recursive = true;
+	CHECK_EQ(waits_enter(&box.obj, &box.w[2], false), -EBUSY);
+	box_waiter(&box, 0, R)->recursive = true;
+	CHECK_EQ(waits_enter(&box.obj, &box.w[0], true), 0);
+	CHECK_EQ(readers(), 2);
+	CHECK_EQ(box.obj.waiters, 1);
+}

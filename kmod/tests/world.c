@@ -135,7 +135,7 @@ static void returned(struct actor *a, int ret)
 {
 	const struct shs_attachment *att = att_of(a);
 
-	explore_say("%s gets %d", world_name(a), ret);
+	explore_say("%s returns %d", world_name(a), ret);
 	a->task.asleep = false;
 	a->state = IDLE;
 	switch (ret) {
@@ -172,7 +172,7 @@ static void returned(struct actor *a, int ret)
 		world_cycle(a);
 		break;
 	default:
-		env_fail("a lock call gave %d", ret);
+		env_fail("a lock call returned %d", ret);
 	}
 	forget_waiter(a);
 }
@@ -189,6 +189,7 @@ static void enter(struct actor *a, bool may_wait)
 	a->w.mode = a->mode;
 	a->w.lane = a->lane;
 	a->w.force = a->does & FORCE;
+	a->w.watch = a->does & WATCH;
 	a->task.waits = &a->w;
 	ret = waits_enter(&world.obj, &a->w, may_wait);
 	if (ret == -EBUSY && may_wait)
@@ -197,7 +198,7 @@ static void enter(struct actor *a, bool may_wait)
 		returned(a, ret);
 }
 
-void world_leave(struct actor *a, int slept)
+static void leave(struct actor *a, int slept)
 {
 	int ret;
 
@@ -212,9 +213,9 @@ void world_leave(struct actor *a, int slept)
 static void look(struct actor *a)
 {
 	if (a->task.killed && a->w.state != SHS_SETTLED) {
-		world_leave(a, -ERESTARTSYS);
+		leave(a, -ERESTARTSYS);
 	} else if (a->w.state == SHS_SETTLED || a->w.kicked) {
-		world_leave(a, 0);
+		leave(a, 0);
 	} else {
 		explore_say("%s sleeps", world_name(a));
 		a->task.asleep = true;
@@ -231,7 +232,7 @@ static int unlock(struct actor *a)
 
 	spin_lock(&obj->lock);
 	if (w.att->state == SHS_ATT_LIVE) {
-		ret = shs_kind_ops(obj->kind)->release(obj, &w, false);
+		ret = shs_kind_ops(obj->kind)->release(obj, &w, false, &wakes);
 		shs_pass(obj, &wakes);
 	}
 	spin_unlock(&obj->lock);
@@ -256,7 +257,7 @@ void world_unlock(struct actor *a, int expected)
 
 /* ---- life and death ---- */
 
-void world_attach(struct process *p)
+static void begin_life(struct process *p)
 {
 	struct shs_attachment *att = &p->att;
 
@@ -329,7 +330,7 @@ static void close_mapping(struct process *p)
 }
 
 /* The processes that did not die but unmapped lose their attachment all the same. */
-void world_release(struct process *p)
+static void release_file(struct process *p)
 {
 	close_mapping(p);
 	xa_erase(&world.obj.atts, p->att.id);
@@ -344,7 +345,7 @@ static void attach_again(struct process *p)
 
 	while (xa_load(&world.obj.atts, world.next_id + 1))
 		world.next_id = (world.next_id + 1) % (XA_SLOTS - 1);
-	world_attach(p);
+	begin_life(p);
 	for_each_actor(a)
 		if (world_process(a) == p) {
 			a->task.killed = false;
@@ -441,7 +442,7 @@ static void do_process(struct process *p, unsigned int event)
 		close_mapping(p);
 		break;
 	case RELEASE:
-		world_release(p);
+		release_file(p);
 		break;
 	case ATTACH:
 		attach_again(p);
@@ -460,11 +461,11 @@ static void do_actor(struct actor *a, unsigned int event)
 		look(a);
 		break;
 	case TIME_OUT:
-		world_leave(a, -ETIMEDOUT);
+		leave(a, -ETIMEDOUT);
 		break;
 	case SIGNAL:
 		world.signals--;
-		world_leave(a, -ERESTARTSYS);
+		leave(a, -ERESTARTSYS);
 		break;
 	case UNLOCK:
 		world_unlock(a, 0);
@@ -474,6 +475,35 @@ static void do_actor(struct actor *a, unsigned int event)
 	}
 }
 
+/*
+ * Values that mean something make more trouble than random ones.  A hostile writer
+ * reaches the whole shared region and its own lanes; it is process 0.
+ */
+static void scribble(void)
+{
+	static const u32 bits[] = { 0, SHS_WORD_WAITERS, SHS_WORD_DIED, SHS_WORD_KERNEL, ~0U };
+	struct process *p = &world.process[0];
+	u32 word = explore_choose(XA_SLOTS);
+
+	switch (explore_choose(8)) {
+	case 0:
+		word = SHS_ID_KERNEL;
+		break;
+	case 1:
+		word = explore_choose(1 << 16) << 13 | explore_choose(1 << 13);
+		break;
+	case 2:
+		word = 0;
+		break;
+	case 3:
+		world.shared.head.sequence = (u64)explore_choose(1 << 16) << 48 | word;
+		break;
+	}
+	word |= bits[explore_choose(5)];
+	world.shared.head.word = word;
+	p->lanes[explore_choose(LANES)][0] = explore_choose(4) ? explore_choose(3) : ~0ULL - word;
+}
+
 static void do_event(const struct event *e)
 {
 	if (e->event == TICK) {
@@ -481,7 +511,7 @@ static void do_event(const struct event *e)
 		world.ticks--;
 		env.now_ns += 2 * SHS_HANDOFF_NS;
 	} else if (e->event == SCRIBBLE) {
-		hostile_scribble();
+		scribble();
 	} else if (e->process >= 0) {
 		do_process(&world.process[e->process], e->event);
 	} else {
@@ -509,7 +539,7 @@ static void race(enum env_access access, const void *p)
 	unsigned int i;
 
 	if (world_config->hostile && !explore_choose(3)) {
-		hostile_scribble();
+		scribble();
 		return;
 	}
 	if (!races_left || !kind->races_at(access, p))
@@ -547,7 +577,8 @@ static void check_order(void)
 		if (!world_owns(a) || owned_before[a - world.actor])
 			continue;
 		for (i = 0; i < n_order && order[i] != a; i++)
-			if (order[i]->state == WAITS && order[i]->w.state == SHS_QUEUED)
+			if (order[i]->state == WAITS && order[i]->w.state == SHS_QUEUED &&
+			    !order[i]->task.killed)
 				env_fail("%s overtakes %s", world_name(a), world_name(order[i]));
 	}
 }
@@ -585,18 +616,57 @@ static void check(void)
 		check_order();
 }
 
+/* Every sleep is killable, whatever a hostile process did. */
+static void end_all(void)
+{
+	struct process *p;
+	struct actor *a;
+
+	for_each_actor(a) {
+		a->task.killed = true;
+		if (a->state == WAITS)
+			leave(a, -ERESTARTSYS);
+		if (a->state == HOLDS && a->process < 0)
+			world_unlock(a, 0);
+	}
+	for_each_process(p)
+		if (p->att.obj && p->state != RELEASED) {
+			p->mm.mm_users = 0;
+			release_file(p);
+		}
+}
+
+/*
+ * Once the hostile process is gone, the object is as good as ever; but it may have
+ * left the lock in the name of an attachment to come, which then has it to give back.
+ */
+static void end_hostile(void)
+{
+	struct process *p = &world.process[0];
+	struct shs_waiter w = { .att = &p->att };
+	int ret;
+
+	end_all();
+	check_queue();
+	CHECK_EQ(world.obj.waiters, 0);
+	begin_life(p);
+	if (kind == &mutex_kind && shs_mutex_owner(&world.obj) == p->att.id)
+		CHECK_EQ(waits_release_mutex(&p->att), 0);
+	ret = waits_enter(&world.obj, &w, false);
+	CHECK(!ret || ret == -EOWNERDEAD);
+	kind->end();
+}
+
 static void end(void)
 {
 	const struct actor *a;
 
 	if (world_config->hostile) {
-		hostile_end();
-		check_queue();
-		kind->end();
+		end_hostile();
 		return;
 	}
 	for_each_actor(a)
-		if (a->state == WAITS)
+		if (a->state == WAITS && !a->w.watch)
 			env_fail("%s sleeps for ever", world_name(a));
 	kind->end();
 }
@@ -628,7 +698,7 @@ static bool step(void)
 	do_event(&e);
 	runs_now = NULL;
 	if (world_config->hostile)
-		hostile_check_bystander();
+		bystander_step();
 	env_race = NULL;
 	return true;
 }
@@ -664,7 +734,7 @@ static void start_actor(struct actor *a)
 		return;
 	a->lane = !!p->att.obj;		/* the second thread has a lane of its own */
 	if (!p->att.obj)
-		world_attach(p);
+		begin_life(p);
 	p->att.may_write = !(s->does & RDONLY);
 }
 
@@ -689,7 +759,7 @@ static void start(void)
 	for_each_actor(a)
 		start_actor(a);
 	remember_order();
-	hostile_start();
+	bystander_start();
 }
 
 static struct explore explore = {

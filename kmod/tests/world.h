@@ -33,6 +33,7 @@ enum {
 	FORCE	= 1 << 7,	/* once */
 	ABANDON	= 1 << 8,	/* once: may not complete */
 	RDONLY	= 1 << 9,
+	WATCH	= 1 << 10,	/* once: waits for the end only */
 };
 
 struct script {
@@ -143,16 +144,9 @@ bool world_notice_under_way(void);
 /* NULL: nobody is queued. */
 struct actor *world_head(void);
 
-/* A queued actor woke with what its sleep ended with. */
-void world_leave(struct actor *a, int slept);
-void world_attach(struct process *p);
-/* The end of its attachment, dead or not. */
-void world_release(struct process *p);
-
-void hostile_start(void);
-void hostile_scribble(void);
-void hostile_check_bystander(void);
-void hostile_end(void);
+/* Another object, which a hostile process has no part in and no influence on. */
+void bystander_start(void);
+void bystander_step(void);
 
 #define for_each_actor(a) \
 	for (a = world.actor; a < world.actor + ACTORS; a++)

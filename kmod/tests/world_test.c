@@ -48,19 +48,9 @@ TEST(world_mutex)
 			{ 0, 1, FAST | SLOW },
 			{ 1, 1, FAST | SLOW },
 		},
-	}, four = {
-		.name = "four processes, a death", .kind = SHS_KIND_MUTEX,
-		.kills = 1, .races = 1,
-		.script = {
-			{ 0, 1, FAST | SLOW },
-			{ 1, 1, FAST | SLOW },
-			{ 2, 1, SLOW },
-			{ 3, 1, SLOW | TIMED },
-		},
 	};
 
 	world_all(&three);
-	world_all(&four);
 	world_all(&timeouts);
 	world_all(&handoff);
 	world_all(&single);
@@ -207,10 +197,29 @@ TEST(world_once)
 			{ 1, 1, SLOW | TIMED },
 			{ 2, 2, SLOW | FORCE },
 		},
+	}, watched = {
+		.name = "watched by two, two deaths", .kind = SHS_KIND_ONCE,
+		.kills = 2, .signals = 1,
+		.script = {
+			{ 0, 1, SLOW | ABANDON },
+			{ 1, 1, SLOW | WATCH | TIMED },
+			{ 2, 1, SLOW | TIMED },
+			{ 3, 1, SLOW | RDONLY | WATCH },
+		},
+	}, watched_poison = {
+		.name = "poisoned and watched", .kind = SHS_KIND_ONCE, .flags = SHS_INIT_POISON,
+		.kills = 1, .unmaps = 1,
+		.script = {
+			{ 0, 1, SLOW | ABANDON },
+			{ 1, 2, SLOW | WATCH | TRY },
+			{ 2, 1, SLOW | FORCE },
+		},
 	};
 
 	world_all(&three);
 	world_all(&poison);
+	world_all(&watched);
+	world_all(&watched_poison);
 }
 
 TEST(world_once_random)
@@ -228,7 +237,20 @@ TEST(world_once_random)
 		},
 	};
 
+	static const struct world_config watched = {
+		.name = "initialisers and watchers, many deaths", .kind = SHS_KIND_ONCE,
+		.kills = 60, .unmaps = 20, .signals = 40, .again = true,
+		.script = {
+			{ 0, 60, SLOW | TIMED | ABANDON },
+			{ 1, 60, SLOW | WATCH },
+			{ 1, 60, SLOW | TRY | WATCH | TIMED },
+			{ 2, 60, SLOW | ABANDON },
+			{ 3, 60, SLOW | RDONLY | WATCH | TIMED },
+		},
+	};
+
 	world_random(&busy, 0x5eed0004, 100000);
+	world_random(&watched, 0x5eed0005, 100000);
 }
 
 /* Random words, lanes and sequences between and amid the steps. */

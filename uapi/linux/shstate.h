@@ -38,11 +38,14 @@
 #define SHS_IOC_INFO		_IO(SHS_IOC_MAGIC, 0x04)	/* struct shs_ioc_info */
 #define SHS_IOC_DEATH		_IO(SHS_IOC_MAGIC, 0x05)	/* struct shs_ioc_death */
 #define SHS_IOC_META		_IO(SHS_IOC_MAGIC, 0x06)	/* struct shs_ioc_meta */
+/* On an object fd. */
+#define SHS_IOC_BATCH		_IO(SHS_IOC_MAGIC, 0x07)	/* struct shs_ioc_batch */
 /* On an attachment fd. */
 #define SHS_IOC_LOCK		_IO(SHS_IOC_MAGIC, 0x10)	/* struct shs_ioc_lock */
 #define SHS_IOC_UNLOCK		_IO(SHS_IOC_MAGIC, 0x11)	/* struct shs_ioc_lock */
 #define SHS_IOC_WAIT		_IO(SHS_IOC_MAGIC, 0x12)	/* struct shs_ioc_wait */
 #define SHS_IOC_ONCE		_IO(SHS_IOC_MAGIC, 0x13)	/* struct shs_ioc_once */
+#define SHS_IOC_CONVERT		_IO(SHS_IOC_MAGIC, 0x14)	/* struct shs_ioc_convert */
 
 /* What an object is. */
 enum shs_kind {
@@ -96,6 +99,9 @@ struct shs_ioc_abi {
 /* flags of SHS_IOC_INIT */
 #define SHS_INIT_FIFO		(1U << 0)	/* mutex: strict queue order, no barging */
 #define SHS_INIT_POISON		(1U << 1)	/* once: a dead initialiser poisons */
+#define SHS_INIT_SATURATE	(1U << 2)	/* counter: stops at the ends of i64; no lanes */
+#define SHS_INIT_CHECK		(1U << 3)	/* counter: -ERANGE beyond them; no lanes */
+#define SHS_INIT_EPHEMERAL	(1U << 4)	/* one name, removed with the last open file */
 
 /* Requires a fd open for writing on an object not yet initialised (-EALREADY). */
 struct shs_ioc_init {
@@ -135,14 +141,16 @@ enum shs_opcode {
 	/* cell */
 	SHS_OP_TAKE,		/* leave zero; old -> result */
 	/* counter; ADD also mutex and rwlock (under the lock; old -> result) */
-	SHS_OP_ADD,		/* arg; wraps */
+	SHS_OP_ADD,		/* arg; wraps, but see SHS_INIT_SATURATE and _CHECK */
 	SHS_OP_RESET,		/* total becomes arg; old total -> result */
 	/* mutex and rwlock */
 	SHS_OP_PEEK,		/* no lock taken: may be in the middle of a change */
 	SHS_OP_READ,		/* under the lock (rwlock: the read lock) */
 	SHS_OP_WRITE,		/* under the lock */
-	/* condvar */
-	SHS_OP_NOTIFY		/* wake up to arg waiters (~0: all); number woken -> result */
+	/* condvar; of an atomic those that wait for element index */
+	SHS_OP_NOTIFY,		/* wake up to arg waiters (~0: all); number woken -> result */
+	/* atomic */
+	SHS_OP_WAIT		/* until a notify finds the element not equal to expected */
 };
 
 /* flags of SHS_IOC_OP */
@@ -188,6 +196,22 @@ struct shs_ioc_op {
 	__u8  order_failure;	/* CMPXCHG */
 	__u8  pad;
 	__u32 notice;		/* out; must be zero on entry: SHS_NOTICE_* */
+};
+
+#define SHS_BATCH_MAX		256
+
+/*
+ * SHS_IOC_BATCH: single operations, one after the other, as many calls of
+ * SHS_IOC_OP would do; no more than that is atomic.  Ends with the first that
+ * fails, returns its error, and leaves in done how many succeeded before.
+ */
+struct shs_ioc_batch {
+	__u32 size;
+	__u32 flags;		/* must be 0 */
+	__u32 count;		/* of ops, 1 to SHS_BATCH_MAX */
+	__u32 done;		/* out; must be zero on entry */
+	__u64 ops;		/* address of struct shs_ioc_op[count], all of one size */
+	__u64 fds;		/* address of __s32[count], object fds; 0: all this one */
 };
 
 /*
@@ -266,15 +290,23 @@ struct shs_thread {
 /* How to hold.  SHS_IOC_LOCK is for mutex, rwlock and cell (its word). */
 enum shs_mode {
 	SHS_MODE_EXCLUSIVE = 0,	/* mutex; rwlock: write */
-	SHS_MODE_READ		/* rwlock */
+	SHS_MODE_READ,		/* rwlock */
+	SHS_MODE_UPGRADABLE	/* rwlock: one, beside readers; may become the writer */
 };
 
+/* flags of SHS_IOC_LOCK and SHS_IOC_CONVERT */
 #define SHS_LOCK_NOWAIT		(1U << 0)	/* -EBUSY instead of waiting */
+#define SHS_LOCK_RECURSIVE	(1U << 1)	/* LOCK, READ: overtakes if its lane holds */
+/* flags of SHS_IOC_UNLOCK */
+#define SHS_UNLOCK_FAIR		(1U << 0)	/* mutex: hand it to the longest waiting */
+#define SHS_UNLOCK_ABANDON	(1U << 1)	/* not READ; EXCLUSIVE: next gets -EOWNERDEAD */
 
 /*
  * SHS_IOC_LOCK: 0 or -EOWNERDEAD mean that the lock is held; with the latter its
- * last owner died holding it.  Every other error means that it is not.
- * SHS_IOC_UNLOCK: flags, deadline and clock must be 0.
+ * last owner died holding it.  Every other error means that it is not.  -EDEADLK:
+ * somebody queues who waits for the read lock that this thread holds in lane; that
+ * it is this thread's, its slot of the same number says.
+ * SHS_IOC_UNLOCK: deadline and clock must be 0.
  */
 struct shs_ioc_lock {
 	__u32 size;
@@ -283,6 +315,25 @@ struct shs_ioc_lock {
 	__u32 lane;		/* read: the lane that counts this reader, else 0 */
 	__u64 deadline;
 	__u8  clock;		/* enum shs_clock */
+	__u8  pad[7];
+};
+
+/*
+ * SHS_IOC_CONVERT of a held rwlock, without a gap in which it is not held:
+ *   UPGRADABLE -> EXCLUSIVE	waits for the readers, before everybody in the queue
+ *   EXCLUSIVE -> UPGRADABLE, EXCLUSIVE -> READ, UPGRADABLE -> READ	at once
+ * -EPERM: from is not what the caller holds.  After any error but -EOWNERDEAD it
+ * holds what it held.
+ */
+struct shs_ioc_convert {
+	__u32 size;
+	__u32 flags;		/* SHS_LOCK_NOWAIT */
+	__u32 from;		/* enum shs_mode */
+	__u32 to;		/* enum shs_mode */
+	__u32 lane;		/* to READ: the lane that counts this reader, else 0 */
+	__u32 pad0;
+	__u64 deadline;		/* to EXCLUSIVE, else 0 */
+	__u8  clock;		/* enum shs_clock; else 0 */
 	__u8  pad[7];
 };
 
@@ -312,10 +363,11 @@ enum shs_once_state {
 enum shs_once_cmd {
 	SHS_ONCE_BEGIN = 0,	/* wait until done, or until it is the caller's turn to run */
 	SHS_ONCE_COMPLETE,	/* running -> done */
-	SHS_ONCE_ABANDON	/* running -> incomplete (poisoned with SHS_INIT_POISON) */
+	SHS_ONCE_ABANDON,	/* running -> incomplete (poisoned with SHS_INIT_POISON) */
+	SHS_ONCE_WAIT		/* wait until done; never the caller's turn */
 };
 
-#define SHS_ONCE_NOWAIT		(1U << 0)	/* BEGIN: -EBUSY instead of waiting */
+#define SHS_ONCE_NOWAIT		(1U << 0)	/* BEGIN, WAIT: -EBUSY instead of waiting */
 #define SHS_ONCE_FORCE		(1U << 1)	/* BEGIN: run although poisoned */
 
 /*
@@ -326,10 +378,10 @@ enum shs_once_cmd {
 struct shs_ioc_once {
 	__u32 size;
 	__u32 cmd;		/* enum shs_once_cmd */
-	__u32 flags;		/* SHS_ONCE_* flags, BEGIN only */
+	__u32 flags;		/* SHS_ONCE_* flags, BEGIN and WAIT only */
 	__u32 state;		/* out; must be zero on entry: enum shs_once_state */
-	__u64 deadline;		/* BEGIN only */
-	__u8  clock;		/* enum shs_clock, BEGIN only */
+	__u64 deadline;		/* BEGIN and WAIT only */
+	__u8  clock;		/* enum shs_clock, as deadline */
 	__u8  pad[7];
 };
 
@@ -353,10 +405,11 @@ struct shs_ioc_info {
 	__u64 deaths;		/* holders that died holding */
 };
 
-#define SHS_STATE_HELD		(1U << 0)	/* by an owner, a writer or an initialiser */
+#define SHS_STATE_HELD		(1U << 0)	/* by an owner, writer, upgrader, initialiser */
 #define SHS_STATE_OWNER_DIED	(1U << 1)	/* the next owner will be told */
 #define SHS_STATE_DONE		(1U << 2)	/* once */
 #define SHS_STATE_POISONED	(1U << 3)	/* once */
+#define SHS_STATE_UPGRADABLE	(1U << 4)	/* rwlock: the holder, if no writer, may upgrade */
 
 /* Why a holder's ownership ended. */
 enum shs_why {

@@ -1,3 +1,3 @@
 # in wait.c
 # ... with its notice.
-/^static int leave/,/^}/ s/ret == -EOWNERDEAD\);/false);/
+/^static int leave/,/^}/ s/ret == -EOWNERDEAD, &wakes\);/false, \&wakes);/

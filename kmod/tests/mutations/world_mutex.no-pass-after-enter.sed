@@ -1,3 +1,3 @@
 # in wait.c
 # Whoever queues serves the queue: the owner it saw may be gone.
-/^static int enter/,/^}/ s/^	ops->pass\(obj, &wakes\);//
+/^static int enter/,/^}/ s/^	shs_pass\(obj, &wakes\);//

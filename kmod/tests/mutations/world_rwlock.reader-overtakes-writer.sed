@@ -1,3 +1,3 @@
 # in rwlock.c
 # A reader behind a queued writer queues.
-/^static int rw_try/,/^}/ s/ \|\| !list_empty\(&obj->queue\)//
+/^static int overtake/,/^}/ s/list_empty\(&obj->queue\)/true/

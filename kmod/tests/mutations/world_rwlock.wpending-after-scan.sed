@@ -1,6 +1,6 @@
 # in rwlock.c
 # wpending is set before the lanes are looked at.
 /^static void rw_pass/,/^}/ {
-	s/^		set_wpending\(obj, 1\);//
-	s/^		if \(has_readers\(obj, wakes\)\)/		if (has_readers(obj, wakes) \&\& ({ set_wpending(obj, 1); true; }))/
+	s/^		WRITE_ONCE\(.*$//
+	s/^			return;$/			{ WRITE_ONCE(obj->control->wpending, writer); return; }/
 }

@@ -1,0 +1,3 @@
+# in core.c
+# An upgrade goes before the queue.
+/^void shs_enqueue/,/^}/ s/w->upgrade/false/
