@@ -21,7 +21,13 @@
  *		nor prolongs a wait.
  * Threads	Every function is thread-safe, also several threads on one handle;
  *		only shs_object_close() and what consumes a handle must be the last.
- *		A lock belongs to the process: a second thread that locks it waits.
+ *		A lock belongs to the process: a second thread that locks it waits,
+ *		and any thread may unlock. What a thread holds when it ends is
+ *		released: a mutex or write lock as by a death, so that the next
+ *		owner is told -EOWNERDEAD, a read or upgradable lock plainly. To
+ *		hand a lock to another thread, outlive it. (Not released are a once
+ *		that is being run, and the read locks of threads beyond the first
+ *		63 that read at the same time; they end with the process.)
  * Signals	Only single operations (shs_object_op() and what says "single
  *		operation") and unlocks are async-signal-safe.
  * Fork		The child inherits handles but owns nothing: what the parent holds
@@ -123,7 +129,8 @@ struct shs_spec {
 /*
  * Creates an object under a name that must be new, or without a name if that is
  * NULL: then it travels by inheritance or by shs_object_fd(). It appears whole:
- * nobody sees a half-made one. The handle is for reading and writing.
+ * nobody sees a half-made one. The handle is for reading and writing. With
+ * SHS_INIT_EPHEMERAL its name goes when the last handle of all processes does.
  *
  * -EEXIST	the name is taken
  * -ENOENT	the folder is not there
@@ -141,6 +148,7 @@ int shs_object_create(const char *name, const struct shs_spec *spec,
  * at once, one creates. Returns 1 if this one did, else 0.
  *
  * -EEXIST	the name is that of an object of another kind, type or count
+ * -EAGAIN	ten thousand times the name was taken, but by nothing to be opened
  * and those of shs_object_create() and shs_object_open()
  */
 int shs_object_open_or_create(const char *name, const struct shs_spec *spec,
@@ -149,7 +157,7 @@ int shs_object_open_or_create(const char *name, const struct shs_spec *spec,
 /*
  * flags: SHS_OPEN_*.
  *
- * -ENOENT	no such name
+ * -ENOENT	no such name, or that of an ephemeral object that is just going
  * -EACCES	the mode of the object forbids it
  * -ENOTTY	that is not an object
  * -EPROTONOSUPPORT, -ENAMETOOLONG
@@ -175,7 +183,8 @@ void shs_object_close(struct shs_object *object);
 
 /*
  * Gives the object one more name, or a first one if it was created without.
- * Needs /proc. Errors as shs_object_create(); -ENOENT also: its last name is gone.
+ * Needs /proc. Errors as shs_object_create(); -ENOENT also: its last name is gone;
+ * -EMLINK: it is ephemeral and has a name.
  */
 int shs_object_link(struct shs_object *object, const char *name);
 
@@ -265,6 +274,17 @@ char *shs_death_describe(const struct shs_ioc_death *death, char *text, size_t s
 int shs_object_op(struct shs_object *object, struct shs_ioc_op *op);
 
 /*
+ * Many single operations at the price of one call, in order, each whole but not
+ * all of them together. Each goes to object, or, if objects is not NULL, ops[i] to
+ * objects[i], and object is not looked at. count is from 1 to SHS_BATCH_MAX. Ends
+ * with the first that fails and returns its error, which shs_object_op() would have
+ * returned; *done, optional, is set in any case: how many succeeded, that is which
+ * one failed. A signal handler that runs meanwhile does not end it.
+ */
+int shs_batch(struct shs_object *object, struct shs_object *const *objects,
+	      struct shs_ioc_op *ops, uint32_t count, uint32_t *done);
+
+/*
  * Atomics: single operations on element index. Numbers are int64_t whatever the
  * type; a u64 above INT64_MAX is passed and returned with the same bits. order is
  * an enum shs_order, and what Rust refuses is refused here, with -EINVAL.
@@ -309,8 +329,27 @@ int shs_atomic_fetch_update(struct shs_object *atomic, uint32_t index, int order
 			    int64_t *old);
 
 /*
- * Counters: single operations. The read is exact. add wraps; reset makes the
- * total value, old, optional, is what it was.
+ * Waits while the element is expected: returns 0 at once if it is something else,
+ * else when a notify finds it so. A change that nobody notifies of wakes nobody.
+ * A read-only handle will do. order is that of the load, as for shs_atomic_load().
+ * -ETIMEDOUT.
+ */
+int shs_atomic_wait(struct shs_object *atomic, uint32_t index, int64_t expected, int order);
+int shs_atomic_wait_until(struct shs_object *atomic, uint32_t index, int64_t expected, int order,
+			  struct shs_deadline deadline);
+
+/*
+ * Single operations. Wake who waits for the element to be other than it is, the
+ * longest waiting first. Return how many were woken; read-only handles are all woken
+ * and not counted.
+ */
+int shs_atomic_notify_one(struct shs_object *atomic, uint32_t index);
+int shs_atomic_notify_all(struct shs_object *atomic, uint32_t index);
+
+/*
+ * Counters: single operations. The read is exact. add wraps, stops at the ends of
+ * int64_t (SHS_INIT_SATURATE), or adds nothing beyond them and returns -ERANGE
+ * (SHS_INIT_CHECK). reset makes the total value, old, optional, is what it was.
  */
 int shs_counter_add(struct shs_object *counter, uint32_t index, int64_t value);
 int shs_counter_read(struct shs_object *counter, uint32_t index, int64_t *value);
@@ -375,20 +414,42 @@ int shs_mutex_lock_until(struct shs_object *mutex, struct shs_deadline deadline)
 /* -EPERM: this process does not hold it. */
 int shs_mutex_unlock(struct shs_object *mutex);
 
+/*
+ * The same, but whoever has waited longest is the owner at once; unlock leaves it
+ * to who comes first, unless somebody waits for more than a millisecond.
+ */
+int shs_mutex_unlock_fair(struct shs_object *mutex);
+
 /* The value, for the holder alone. NULL before the first lock. */
 void *shs_mutex_value(const struct shs_object *mutex);
 
 /* ---------------------------------------------------------------- rwlock -- */
 
 /*
+ * First come, first served: a reader waits behind a writer that waits, and all
+ * readers in a row go together.
+ *
  * A read lock is released with the lane that the acquisition wrote, by any thread
  * of the process. A process that dies reading holds nobody up. -EOWNERDEAD is
  * said to every reader until a writer was told.
+ *
+ * -EDEADLK	this thread reads already and would wait behind a writer that waits
+ *		for it, try too; of threads beyond the first 63 it is not known, and
+ *		what another thread will unlock is still this thread's
  */
 int shs_rwlock_read(struct shs_object *rwlock, uint32_t *lane);
 int shs_rwlock_try_read(struct shs_object *rwlock, uint32_t *lane);
 int shs_rwlock_read_until(struct shs_object *rwlock, uint32_t *lane,
 			  struct shs_deadline deadline);
+
+/*
+ * The same, but one who reads already goes past the writers that wait, as often as
+ * need be. Each is to be released.
+ */
+int shs_rwlock_read_recursive(struct shs_object *rwlock, uint32_t *lane);
+int shs_rwlock_try_read_recursive(struct shs_object *rwlock, uint32_t *lane);
+int shs_rwlock_read_recursive_until(struct shs_object *rwlock, uint32_t *lane,
+				    struct shs_deadline deadline);
 
 /* -EPERM: no read lock of this process is counted in that lane. */
 int shs_rwlock_read_unlock(struct shs_object *rwlock, uint32_t lane);
@@ -399,6 +460,37 @@ int shs_rwlock_write_until(struct shs_object *rwlock, struct shs_deadline deadli
 
 /* -EPERM: this process is not the writer. */
 int shs_rwlock_write_unlock(struct shs_object *rwlock);
+
+/*
+ * Upgradable: one beside the readers, who may become the writer without letting go.
+ * It excludes writers and other upgradable ones and must not change the value. Needs
+ * a handle for writing. If its owner dies nobody is told: it changed nothing.
+ * -EOWNERDEAD as for readers.
+ */
+int shs_rwlock_upgradable(struct shs_object *rwlock);
+int shs_rwlock_try_upgradable(struct shs_object *rwlock);
+int shs_rwlock_upgradable_until(struct shs_object *rwlock, struct shs_deadline deadline);
+
+/* -EPERM: this process does not hold it. */
+int shs_rwlock_upgradable_unlock(struct shs_object *rwlock);
+
+/*
+ * From upgradable to writer: waits for the readers, before everybody else who waits.
+ * 0 or -EOWNERDEAD: this process is the writer. Else it holds what it held:
+ * -ETIMEDOUT; -EBUSY: try, and there are readers; -EPERM: that was not upgradable.
+ */
+int shs_rwlock_upgrade(struct shs_object *rwlock);
+int shs_rwlock_try_upgrade(struct shs_object *rwlock);
+int shs_rwlock_upgrade_until(struct shs_object *rwlock, struct shs_deadline deadline);
+
+/*
+ * From writer to reader, from writer to upgradable, from upgradable to reader: at
+ * once, without a moment in which another could write. lane is for read_unlock.
+ * -EPERM: this process does not hold what is to be downgraded.
+ */
+int shs_rwlock_downgrade(struct shs_object *rwlock, uint32_t *lane);
+int shs_rwlock_downgrade_to_upgradable(struct shs_object *rwlock);
+int shs_rwlock_downgrade_upgradable(struct shs_object *rwlock, uint32_t *lane);
 
 /* The value; a reader must not change it. NULL before the first lock. */
 void *shs_rwlock_value(const struct shs_object *rwlock);
@@ -419,7 +511,8 @@ void *shs_rwlock_value(const struct shs_object *rwlock);
  *		return num.status;
  *
  * status is what the lock function returned: held if 0 or -EOWNERDEAD. value is
- * NULL for readers, who have only view, and both are NULL if the lock is not held.
+ * NULL for readers and upgradable ones, who have only view, and both are NULL if the
+ * lock is not held.
  */
 struct shs_guard {
 	struct shs_object *object;
@@ -427,6 +520,8 @@ struct shs_guard {
 	const void *view;	/* to look at */
 	uint32_t lane;
 	int status;
+	uint32_t mode;		/* enum shs_mode */
+	uint32_t pad;
 };
 
 struct shs_guard shs_mutex_hold(struct shs_object *mutex);
@@ -437,6 +532,19 @@ struct shs_guard shs_rwlock_hold_read_until(struct shs_object *rwlock,
 struct shs_guard shs_rwlock_hold_write(struct shs_object *rwlock);
 struct shs_guard shs_rwlock_hold_write_until(struct shs_object *rwlock,
 					     struct shs_deadline deadline);
+
+struct shs_guard shs_rwlock_hold_upgradable(struct shs_object *rwlock);
+struct shs_guard shs_rwlock_hold_upgradable_until(struct shs_object *rwlock,
+						  struct shs_deadline deadline);
+
+/*
+ * As shs_rwlock_upgrade() and its opposites; value is there after the one and gone
+ * after the others. -EPERM also: the guard holds nothing, or not what is needed.
+ */
+int shs_guard_upgrade(struct shs_guard *guard);
+int shs_guard_upgrade_until(struct shs_guard *guard, struct shs_deadline deadline);
+int shs_guard_downgrade(struct shs_guard *guard);
+int shs_guard_downgrade_to_upgradable(struct shs_guard *guard);
 
 /* Releases early; a second time does nothing. Returns as the unlock functions. */
 int shs_guard_release(struct shs_guard *guard);
@@ -508,6 +616,13 @@ int shs_once_call_until(struct shs_object *once, shs_once_function *initialiser,
 int shs_once_begin(struct shs_object *once, unsigned int flags, struct shs_deadline deadline);
 int shs_once_complete(struct shs_object *once);
 int shs_once_abandon(struct shs_object *once);
+
+/*
+ * Waits until it is done, and never runs it; a read-only handle will do.
+ * -ENOTRECOVERABLE: poisoned.
+ */
+int shs_once_wait(struct shs_object *once);
+int shs_once_wait_until(struct shs_object *once, struct shs_deadline deadline);
 
 /* Single operation. Returns an enum shs_once_state. */
 int shs_once_state(struct shs_object *once);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #include <errno.h>
+#include <limits.h>
 
 #include "internal.h"
 
@@ -138,4 +139,46 @@ int shs_atomic_fetch_update(struct shs_object *atomic, uint32_t index, int order
 	if (!ret && old)
 		*old = value;
 	return ret;
+}
+
+int shs_atomic_wait(struct shs_object *atomic, uint32_t index, int64_t expected, int order)
+{
+	return shs_atomic_wait_until(atomic, index, expected, order, shs_deadline_never());
+}
+
+int shs_atomic_wait_until(struct shs_object *atomic, uint32_t index, int64_t expected, int order,
+			  struct shs_deadline deadline)
+{
+	struct shs_ioc_op op = {
+		.op = SHS_OP_WAIT,
+		.index = index,
+		.expected = expected,
+		.order = order,
+		.deadline = deadline.ns,
+		.clock = deadline.clock,
+	};
+
+	if (order < SHS_SEQ_CST || order > SHS_ACQ_REL || deadline.clock > SHS_CLOCK_BOOTTIME)
+		return -EINVAL;
+	return operation(atomic, &op);
+}
+
+static int notify(struct shs_object *atomic, uint32_t index, uint64_t most)
+{
+	struct shs_ioc_op op = { .op = SHS_OP_NOTIFY, .index = index, .arg = most };
+	int ret = operation(atomic, &op);
+
+	if (ret < 0)
+		return ret;
+	return op.result < INT_MAX ? (int)op.result : INT_MAX;
+}
+
+int shs_atomic_notify_one(struct shs_object *atomic, uint32_t index)
+{
+	return notify(atomic, index, 1);
+}
+
+int shs_atomic_notify_all(struct shs_object *atomic, uint32_t index)
+{
+	return notify(atomic, index, ~(uint64_t)0);
 }

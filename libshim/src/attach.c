@@ -32,6 +32,8 @@ static void forget_regions(struct handle *handle)
 	object->id = 0;
 	object->lane_count = 0;
 	object->lane_stride = 0;
+	for (size_t mode = 0; mode < sizeof(handle->holder) / sizeof(handle->holder[0]); mode++)
+		atomic_store_explicit(&handle->holder[mode], 0, memory_order_relaxed);
 	if (handle->link) {
 		*handle->link = handle->next;
 		if (handle->next)
@@ -61,12 +63,15 @@ static void after_fork_in_child(void)
 		close(handle->attachment);
 		handle->attachment = -1;
 	}
+	shs_thread_forked();
 	pthread_mutex_unlock(&attach_lock);
 }
 
-static void register_fork_handlers(void)
+/* At the first attach: before it a child or a thread's end has nothing to undo. */
+static void start(void)
 {
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+	shs_thread_start();
 }
 
 static int map_region(void **region, int fd, uint32_t size, int prot, off_t offset)
@@ -180,7 +185,7 @@ static int attach(struct handle *handle, unsigned int *number)
 	*number = atomic_load_explicit(&handle->attached, memory_order_acquire);
 	if (*number)
 		return 0;
-	pthread_once(&once, register_fork_handlers);
+	pthread_once(&once, start);
 	pthread_mutex_lock(&attach_lock);
 	*number = atomic_load_explicit(&handle->attached, memory_order_relaxed);
 	if (!*number) {
@@ -237,5 +242,18 @@ void shs_detach(struct handle *handle)
 		unmap_regions(handle);
 	forget_regions(handle);
 	close(handle->attachment);
+	pthread_mutex_unlock(&attach_lock);
+}
+
+/* What visit does must neither attach nor wait. */
+void shs_each_attached(void (*visit)(struct handle *handle))
+{
+	struct handle *handle;
+
+	pthread_mutex_lock(&attach_lock);
+	for (handle = attached_handles; handle; handle = handle->next) {
+		if (handle->pid == getpid())
+			visit(handle);
+	}
 	pthread_mutex_unlock(&attach_lock);
 }

@@ -19,6 +19,7 @@ int shs_condvar_wait_until(struct shs_object *condvar, struct shs_object *mutex,
 		.clock = deadline.clock,
 	};
 	int mutex_fd, ret;
+	pid_t holder;
 
 	if (deadline.clock > SHS_CLOCK_BOOTTIME)
 		return -EINVAL;
@@ -26,7 +27,12 @@ int shs_condvar_wait_until(struct shs_object *condvar, struct shs_object *mutex,
 	if (mutex_fd < 0)
 		return mutex_fd;
 	request.mutex_fd = mutex_fd;
+	holder = shs_thread_releases(to_handle(mutex), SHS_MODE_EXCLUSIVE);
 	ret = condvar->ops->owner_call(condvar, SHS_IOC_WAIT, &request);
+	if (shs_is_held(ret) || ret == -ETIMEDOUT)
+		shs_thread_holds(to_handle(mutex), SHS_MODE_EXCLUSIVE);
+	else if (ret != -ENXIO && ret != -EAGAIN)	/* refused: nothing was released */
+		shs_thread_holds_still(to_handle(mutex), SHS_MODE_EXCLUSIVE, holder);
 	/* The condvar was attached anew: the mutex is what a fork has left behind. */
 	return ret == -ESTALE ? -EPERM : ret;
 }
@@ -55,8 +61,12 @@ int shs_condvar_wait_while_until(struct shs_object *condvar, struct shs_object *
 static int notify(struct shs_object *condvar, uint64_t most)
 {
 	struct shs_ioc_op op = { .op = SHS_OP_NOTIFY, .arg = most };
-	int ret = shs_object_op(condvar, &op);
+	int ret;
 
+	/* An atomic knows this operation too. */
+	if (condvar->kind != SHS_KIND_CONDVAR)
+		return -EOPNOTSUPP;
+	ret = shs_object_op(condvar, &op);
 	if (ret < 0)
 		return ret;
 	return op.result < INT_MAX ? (int)op.result : INT_MAX;

@@ -34,6 +34,7 @@ struct handle {
 	_Atomic unsigned int attached;	/* number of the attachment, 0: none */
 	int attachment;			/* fd, keeps its number for life; -1: none */
 	pid_t pid;			/* who mapped the regions */
+	_Atomic pid_t holder[3];	/* by enum shs_mode: the thread, or 0; see thread.c */
 	struct shs_ioc_attach layout;
 	struct handle *next, **link;	/* all attached handles */
 };
@@ -50,11 +51,26 @@ int shs_restart_ioctl(int fd, unsigned int request, void *argument);
 int shs_attach_call(struct shs_object *object, unsigned int request, void *argument);
 int shs_attach_fd(struct shs_object *object);
 void shs_detach(struct handle *handle);
+void shs_each_attached(void (*visit)(struct handle *handle));
 
 /* lock.c: 0 or -EOWNERDEAD: held. */
 int shs_lock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane,
 	     struct shs_deadline deadline);
-int shs_unlock(struct shs_object *object, uint32_t mode, uint32_t lane);
+int shs_unlock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane);
 int shs_is_held(int status);
+
+/* rwlock.c: of a held rwlock; lane is written if to is READ. */
+int shs_convert(struct shs_object *rwlock, uint32_t from, uint32_t to, uint32_t *lane);
+
+/*
+ * thread.c. holds: this thread was granted it. releases: somebody is about to
+ * release it; returns who had it, for holds_still, if nothing came of that.
+ */
+void shs_thread_start(void);
+void shs_thread_forked(void);
+uint32_t shs_thread_lane(const struct handle *handle);
+void shs_thread_holds(struct handle *handle, uint32_t mode);
+pid_t shs_thread_releases(struct handle *handle, uint32_t mode);
+void shs_thread_holds_still(struct handle *handle, uint32_t mode, pid_t holder);
 
 #endif /* SHSTATE_INTERNAL_H */

@@ -16,6 +16,8 @@ static_assert(sizeof(struct shs_control) == 64, "shs_control");
 static_assert(sizeof(struct shs_shared) == SHS_VALUE_OFFSET, "shs_shared");
 static_assert(sizeof(struct shs_thread) == 64, "shs_thread");
 static_assert(sizeof(struct shs_ioc_lock) == 32, "shs_ioc_lock");
+static_assert(sizeof(struct shs_ioc_batch) == 32, "shs_ioc_batch");
+static_assert(sizeof(struct shs_ioc_convert) == 40, "shs_ioc_convert");
 static_assert(sizeof(struct shs_ioc_wait) == 32, "shs_ioc_wait");
 static_assert(sizeof(struct shs_ioc_once) == 32, "shs_ioc_once");
 static_assert(sizeof(struct shs_ioc_info) == 88, "shs_ioc_info");

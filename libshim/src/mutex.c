@@ -29,7 +29,14 @@ int shs_mutex_unlock(struct shs_object *mutex)
 {
 	if (mutex->kind != SHS_KIND_MUTEX)
 		return -EOPNOTSUPP;
-	return shs_unlock(mutex, SHS_MODE_EXCLUSIVE, 0);
+	return shs_unlock(mutex, SHS_MODE_EXCLUSIVE, 0, 0);
+}
+
+int shs_mutex_unlock_fair(struct shs_object *mutex)
+{
+	if (mutex->kind != SHS_KIND_MUTEX)
+		return -EOPNOTSUPP;
+	return shs_unlock(mutex, SHS_MODE_EXCLUSIVE, SHS_UNLOCK_FAIR, 0);
 }
 
 void *shs_mutex_value(const struct shs_object *mutex)

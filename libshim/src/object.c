@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,8 @@
 #include <unistd.h>
 
 #include "internal.h"
+
+#define MOST_TURNS 10000	/* of open_or_create; one is the rule, two a race */
 
 /*
  * Deadlines are absolute and a condvar's struct says how far it got, so that a
@@ -27,8 +30,33 @@ int shs_restart_ioctl(int fd, unsigned int request, void *argument)
 	return ret < 0 ? -errno : ret;
 }
 
+/*
+ * Gone on with where it was interrupted, for what was done must not be done twice.
+ * done is told in any case.
+ */
+static int restart_batch(int fd, struct shs_ioc_batch *batch)
+{
+	struct shs_ioc_batch rest;
+	int ret;
+
+	batch->done = 0;
+	do {
+		rest = *batch;
+		rest.done = 0;
+		rest.count -= batch->done;
+		rest.ops += (uint64_t)batch->done * sizeof(struct shs_ioc_op);
+		if (rest.fds)
+			rest.fds += (uint64_t)batch->done * sizeof(int32_t);
+		ret = ioctl(fd, SHS_IOC_BATCH, &rest) < 0 ? -errno : 0;
+		batch->done += rest.done;
+	} while (ret == -EINTR || ret == -EAGAIN);
+	return ret;
+}
+
 static int object_call(const struct shs_object *object, unsigned int request, void *argument)
 {
+	if (request == SHS_IOC_BATCH)
+		return restart_batch(to_handle(object)->fd, argument);
 	return shs_restart_ioctl(to_handle(object)->fd, request, argument);
 }
 
@@ -246,20 +274,27 @@ static int is_as_specified(const struct shs_object *object, const struct shs_spe
 	       object->count == spec_count(spec);
 }
 
-/* Each turn of the loop that does not end it was lost to somebody who won. */
+/*
+ * Each turn of the loop that does not end it was lost: to somebody who won, or to an
+ * ephemeral object that was there to refuse the name and gone to be opened.
+ */
 int shs_object_open_or_create(const char *name, const struct shs_spec *spec,
 			      struct shs_object **object)
 {
 	struct shs_object *found;
-	int ret;
+	int turns, ret;
 
-	for (;;) {
+	for (turns = 0; ; turns++) {
 		ret = shs_object_open(name, 0, &found);
 		if (ret != -ENOENT)
 			break;
 		ret = shs_object_create(name, spec, object);
 		if (ret != -EEXIST)
 			return ret < 0 ? ret : 1;
+		if (turns == MOST_TURNS)
+			return -EAGAIN;
+		if (turns)
+			sched_yield();
 	}
 	if (ret < 0)
 		return ret;
@@ -305,6 +340,39 @@ int shs_object_op(struct shs_object *object, struct shs_ioc_op *op)
 	op->result = 0;
 	op->notice = 0;
 	return object->ops->call(object, SHS_IOC_OP, op);
+}
+
+int shs_batch(struct shs_object *object, struct shs_object *const *objects,
+	      struct shs_ioc_op *ops, uint32_t count, uint32_t *done)
+{
+	struct shs_ioc_batch batch = {
+		.size = sizeof(batch),
+		.count = count,
+		.ops = (uintptr_t)ops,
+	};
+	int32_t fds[SHS_BATCH_MAX];
+	uint32_t i;
+	int ret;
+
+	if (done)
+		*done = 0;
+	if (!count || count > SHS_BATCH_MAX)
+		return -EINVAL;
+	for (i = 0; i < count; i++) {
+		ops[i].size = sizeof(ops[i]);
+		ops[i].result = 0;
+		ops[i].notice = 0;
+		if (objects)
+			fds[i] = shs_object_fd(objects[i]);
+	}
+	if (objects) {
+		batch.fds = (uintptr_t)fds;
+		object = objects[0];
+	}
+	ret = object->ops->call(object, SHS_IOC_BATCH, &batch);
+	if (done)
+		*done = batch.done;
+	return ret;
 }
 
 int shs_object_info(const struct shs_object *object, struct shs_ioc_info *info)

@@ -9,10 +9,12 @@ static int once_call(struct shs_object *once, struct shs_ioc_once *request)
 	return once->ops->owner_call(once, SHS_IOC_ONCE, request);
 }
 
-int shs_once_begin(struct shs_object *once, unsigned int flags, struct shs_deadline deadline)
+/* Returns 1 if it is this process's turn to run, which WAIT never says. */
+static int wait_for_turn(struct shs_object *once, uint32_t cmd, unsigned int flags,
+			 struct shs_deadline deadline)
 {
 	struct shs_ioc_once request = {
-		.cmd = SHS_ONCE_BEGIN,
+		.cmd = cmd,
 		.flags = flags,
 		.deadline = deadline.ns,
 		.clock = deadline.clock,
@@ -23,6 +25,21 @@ int shs_once_begin(struct shs_object *once, unsigned int flags, struct shs_deadl
 		return -EINVAL;
 	ret = once_call(once, &request);
 	return ret ? ret : request.state == SHS_ONCE_RUNNING;
+}
+
+int shs_once_begin(struct shs_object *once, unsigned int flags, struct shs_deadline deadline)
+{
+	return wait_for_turn(once, SHS_ONCE_BEGIN, flags, deadline);
+}
+
+int shs_once_wait(struct shs_object *once)
+{
+	return shs_once_wait_until(once, shs_deadline_never());
+}
+
+int shs_once_wait_until(struct shs_object *once, struct shs_deadline deadline)
+{
+	return wait_for_turn(once, SHS_ONCE_WAIT, 0, deadline);
 }
 
 int shs_once_complete(struct shs_object *once)

@@ -3,18 +3,19 @@
 
 #include "internal.h"
 
-/*
- * Threads are numbered as they come, so that neighbours in number count themselves
- * in different lanes, that is in different cache lines.
- */
-static uint32_t thread_number(void)
+static int lock(struct shs_object *rwlock, uint32_t mode, uint32_t flags,
+		struct shs_deadline deadline)
 {
-	static _Atomic uint32_t last;
-	static _Thread_local uint32_t number;
+	if (rwlock->kind != SHS_KIND_RWLOCK)
+		return -EOPNOTSUPP;
+	return shs_lock(rwlock, mode, flags, 0, deadline);
+}
 
-	if (!number)
-		number = atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
-	return number;
+static int unlock(struct shs_object *rwlock, uint32_t mode, uint32_t lane)
+{
+	if (rwlock->kind != SHS_KIND_RWLOCK)
+		return -EOPNOTSUPP;
+	return shs_unlock(rwlock, mode, 0, lane);
 }
 
 static int read_lock(struct shs_object *rwlock, uint32_t *lane, uint32_t flags,
@@ -28,7 +29,7 @@ static int read_lock(struct shs_object *rwlock, uint32_t *lane, uint32_t flags,
 	ret = shs_object_attach(rwlock);
 	if (ret < 0)
 		return ret;
-	*lane = rwlock->lane_count ? thread_number() % rwlock->lane_count : 0;
+	*lane = shs_thread_lane(to_handle(rwlock));
 	return shs_lock(rwlock, SHS_MODE_READ, flags, *lane, deadline);
 }
 
@@ -48,40 +49,144 @@ int shs_rwlock_read_until(struct shs_object *rwlock, uint32_t *lane,
 	return read_lock(rwlock, lane, 0, deadline);
 }
 
-int shs_rwlock_read_unlock(struct shs_object *rwlock, uint32_t lane)
+int shs_rwlock_read_recursive(struct shs_object *rwlock, uint32_t *lane)
 {
-	if (rwlock->kind != SHS_KIND_RWLOCK)
-		return -EOPNOTSUPP;
-	return shs_unlock(rwlock, SHS_MODE_READ, lane);
+	return read_lock(rwlock, lane, SHS_LOCK_RECURSIVE, shs_deadline_never());
 }
 
-static int write_lock(struct shs_object *rwlock, uint32_t flags, struct shs_deadline deadline)
+int shs_rwlock_try_read_recursive(struct shs_object *rwlock, uint32_t *lane)
 {
-	if (rwlock->kind != SHS_KIND_RWLOCK)
-		return -EOPNOTSUPP;
-	return shs_lock(rwlock, SHS_MODE_EXCLUSIVE, flags, 0, deadline);
+	return read_lock(rwlock, lane, SHS_LOCK_RECURSIVE | SHS_LOCK_NOWAIT,
+			 shs_deadline_never());
+}
+
+int shs_rwlock_read_recursive_until(struct shs_object *rwlock, uint32_t *lane,
+				    struct shs_deadline deadline)
+{
+	return read_lock(rwlock, lane, SHS_LOCK_RECURSIVE, deadline);
+}
+
+int shs_rwlock_read_unlock(struct shs_object *rwlock, uint32_t lane)
+{
+	return unlock(rwlock, SHS_MODE_READ, lane);
 }
 
 int shs_rwlock_write(struct shs_object *rwlock)
 {
-	return write_lock(rwlock, 0, shs_deadline_never());
+	return lock(rwlock, SHS_MODE_EXCLUSIVE, 0, shs_deadline_never());
 }
 
 int shs_rwlock_try_write(struct shs_object *rwlock)
 {
-	return write_lock(rwlock, SHS_LOCK_NOWAIT, shs_deadline_never());
+	return lock(rwlock, SHS_MODE_EXCLUSIVE, SHS_LOCK_NOWAIT, shs_deadline_never());
 }
 
 int shs_rwlock_write_until(struct shs_object *rwlock, struct shs_deadline deadline)
 {
-	return write_lock(rwlock, 0, deadline);
+	return lock(rwlock, SHS_MODE_EXCLUSIVE, 0, deadline);
 }
 
 int shs_rwlock_write_unlock(struct shs_object *rwlock)
 {
+	return unlock(rwlock, SHS_MODE_EXCLUSIVE, 0);
+}
+
+int shs_rwlock_upgradable(struct shs_object *rwlock)
+{
+	return lock(rwlock, SHS_MODE_UPGRADABLE, 0, shs_deadline_never());
+}
+
+int shs_rwlock_try_upgradable(struct shs_object *rwlock)
+{
+	return lock(rwlock, SHS_MODE_UPGRADABLE, SHS_LOCK_NOWAIT, shs_deadline_never());
+}
+
+int shs_rwlock_upgradable_until(struct shs_object *rwlock, struct shs_deadline deadline)
+{
+	return lock(rwlock, SHS_MODE_UPGRADABLE, 0, deadline);
+}
+
+int shs_rwlock_upgradable_unlock(struct shs_object *rwlock)
+{
+	return unlock(rwlock, SHS_MODE_UPGRADABLE, 0);
+}
+
+/* The thread that writes now is the one that could upgrade. */
+static int upgrade(struct shs_object *rwlock, uint32_t flags, struct shs_deadline deadline)
+{
+	struct shs_ioc_convert request = {
+		.size = sizeof(request),
+		.flags = flags,
+		.from = SHS_MODE_UPGRADABLE,
+		.to = SHS_MODE_EXCLUSIVE,
+		.deadline = deadline.ns,
+		.clock = deadline.clock,
+	};
+	int ret;
+
 	if (rwlock->kind != SHS_KIND_RWLOCK)
 		return -EOPNOTSUPP;
-	return shs_unlock(rwlock, SHS_MODE_EXCLUSIVE, 0);
+	if (deadline.clock > SHS_CLOCK_BOOTTIME)
+		return -EINVAL;
+	ret = rwlock->ops->owner_call(rwlock, SHS_IOC_CONVERT, &request);
+	if (shs_is_held(ret)) {
+		shs_thread_holds(to_handle(rwlock), SHS_MODE_EXCLUSIVE);
+		shs_thread_releases(to_handle(rwlock), SHS_MODE_UPGRADABLE);
+	}
+	return ret;
+}
+
+int shs_rwlock_upgrade(struct shs_object *rwlock)
+{
+	return upgrade(rwlock, 0, shs_deadline_never());
+}
+
+int shs_rwlock_try_upgrade(struct shs_object *rwlock)
+{
+	return upgrade(rwlock, SHS_LOCK_NOWAIT, shs_deadline_never());
+}
+
+int shs_rwlock_upgrade_until(struct shs_object *rwlock, struct shs_deadline deadline)
+{
+	return upgrade(rwlock, 0, deadline);
+}
+
+/* Others may hold what from was as soon as the kernel has done it: forgotten before. */
+int shs_convert(struct shs_object *rwlock, uint32_t from, uint32_t to, uint32_t *lane)
+{
+	struct shs_ioc_convert request = { .size = sizeof(request), .from = from, .to = to };
+	int ret;
+
+	if (rwlock->kind != SHS_KIND_RWLOCK)
+		return -EOPNOTSUPP;
+	ret = shs_object_attach(rwlock);
+	if (ret < 0)
+		return ret;
+	if (to == SHS_MODE_READ)
+		request.lane = shs_thread_lane(to_handle(rwlock));
+	shs_thread_releases(to_handle(rwlock), from);
+	ret = rwlock->ops->owner_call(rwlock, SHS_IOC_CONVERT, &request);
+	if (ret < 0)
+		return ret;
+	shs_thread_holds(to_handle(rwlock), to);
+	if (lane)
+		*lane = request.lane;
+	return 0;
+}
+
+int shs_rwlock_downgrade(struct shs_object *rwlock, uint32_t *lane)
+{
+	return shs_convert(rwlock, SHS_MODE_EXCLUSIVE, SHS_MODE_READ, lane);
+}
+
+int shs_rwlock_downgrade_to_upgradable(struct shs_object *rwlock)
+{
+	return shs_convert(rwlock, SHS_MODE_EXCLUSIVE, SHS_MODE_UPGRADABLE, NULL);
+}
+
+int shs_rwlock_downgrade_upgradable(struct shs_object *rwlock, uint32_t *lane)
+{
+	return shs_convert(rwlock, SHS_MODE_UPGRADABLE, SHS_MODE_READ, lane);
 }
 
 void *shs_rwlock_value(const struct shs_object *rwlock)
