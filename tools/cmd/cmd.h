@@ -21,9 +21,11 @@ int cmd_get(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_lock(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
+int cmd_notify(int argc, char **argv);
 int cmd_rm(int argc, char **argv);
 int cmd_set(int argc, char **argv);
 int cmd_show(int argc, char **argv);
+int cmd_wait(int argc, char **argv);
 
 /*
  * args.c: options and operands in any order, "-5" being an operand. A command
@@ -80,8 +82,9 @@ int load_opcode(const struct shs_object *object, const struct access *access);
 int value_fetch(struct shs_object *object, const struct access *access, void *bytes,
 		uint32_t count);
 char *value_format(const struct shs_object *object, const void *bytes, uint32_t count);
+char *flags_text(uint32_t flags);
 char *state_text(const struct shs_object *object, const struct shs_ioc_info *info);
-char *time_text(uint64_t realtime_ns);	/* to be freed, as the two above */
+char *time_text(uint64_t realtime_ns);	/* to be freed, as those above */
 
 /* meta.c: metadata as lines "key=value". */
 struct meta {

@@ -107,6 +107,7 @@ static char *row_type(const struct row *row) { return text_of(shs_type_name(row-
 static char *row_count(const struct row *row) { return number_of(row->info.count); }
 static char *row_size(const struct row *row) { return number_of(row->info.value_size); }
 static char *row_state(const struct row *row) { return state_text(row->object, &row->info); }
+static char *row_flags(const struct row *row) { return flags_text(row->info.flags); }
 static char *row_readers(const struct row *row) { return number_of(row->info.readers); }
 static char *row_waiters(const struct row *row) { return number_of(row->info.waiters); }
 static char *row_opens(const struct row *row) { return number_of(row->info.opens); }
@@ -124,9 +125,10 @@ const struct column columns[COLUMNS] = {
 	{ "COUNT", row_count, false, true, NUMBER, "elements" },
 	{ "VALUE", row_value, false, true, LONG_TEXT, "without taking the lock" },
 	{ "STATE", row_state, false, true, TEXT,
-	  "free, held, read, written; of a once incomplete, running, done, poisoned; owner-died" },
-	{ "HOLDER", row_holder, false, true, TEXT, "owner, writer or initialiser" },
+	  "free, held, read, upgradable, written; of a once incomplete, running, done, poisoned; owner-died" },
+	{ "HOLDER", row_holder, false, true, TEXT, "owner, writer, upgrader or initialiser" },
 	{ "WAITERS", row_waiters, false, true, NUMBER, "who wait now" },
+	{ "FLAGS", row_flags, false, false, TEXT, "fifo, poison, saturate, check, ephemeral" },
 	{ "READERS", row_readers, false, false, NUMBER, "read locks held" },
 	{ "SIZE", row_size, false, false, NUMBER, "of the value in bytes" },
 	{ "OPENS", row_opens, false, false, NUMBER, "open files of it, this command's not" },

@@ -28,7 +28,7 @@ struct column {
 	const char *help;
 };
 
-#define COLUMNS 21
+#define COLUMNS 22
 extern const struct column columns[COLUMNS];
 
 #endif /* COLUMN_H */

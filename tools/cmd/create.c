@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cmd.h"
 
@@ -19,6 +20,10 @@ static const char help[] =
 	"  -e, --existing           be content with an object of the same kind, type and count\n"
 	"      --fifo               mutex: strict queue order\n"
 	"      --poison             once: a process that dies initialising poisons it\n"
+	"      --saturate           counter: an add stops at the ends of i64, not to wrap\n"
+	"      --check              counter: an add beyond them is refused\n"
+	"      --ephemeral          the name goes with the last process that has it open; this\n"
+	"                           one has until it is killed\n"
 	"      --help-text TEXT     what it is for, shown by ls and show\n"
 	"      --unit UNIT          of the numbers, such as bytes or seconds\n"
 	"      --label KEY=VALUE    any more, repeatedly\n"
@@ -106,6 +111,15 @@ static bool check_spec(const struct shs_spec *spec)
 		complain("%s: --poison is for a once", kind);
 		return false;
 	}
+	if (spec->flags & (SHS_INIT_SATURATE | SHS_INIT_CHECK) &&
+	    spec->kind != SHS_KIND_COUNTER) {
+		complain("%s: --saturate and --check are for a counter", kind);
+		return false;
+	}
+	if (spec->flags & SHS_INIT_SATURATE && spec->flags & SHS_INIT_CHECK) {
+		complain("one of --saturate and --check, not both");
+		return false;
+	}
 	return true;
 }
 
@@ -188,7 +202,10 @@ static bool parse_mode(const char *text, long *mode)
 	return true;
 }
 
-enum { OPT_FIFO = 256, OPT_POISON, OPT_HELP_TEXT, OPT_UNIT, OPT_LABEL, OPT_ELEMENT };
+enum {
+	OPT_FIFO = 256, OPT_POISON, OPT_SATURATE, OPT_CHECK, OPT_EPHEMERAL,
+	OPT_HELP_TEXT, OPT_UNIT, OPT_LABEL, OPT_ELEMENT
+};
 
 static bool take_option(struct request *request, int option)
 {
@@ -206,6 +223,15 @@ static bool take_option(struct request *request, int option)
 		return true;
 	case OPT_POISON:
 		request->spec.flags |= SHS_INIT_POISON;
+		return true;
+	case OPT_SATURATE:
+		request->spec.flags |= SHS_INIT_SATURATE;
+		return true;
+	case OPT_CHECK:
+		request->spec.flags |= SHS_INIT_CHECK;
+		return true;
+	case OPT_EPHEMERAL:
+		request->spec.flags |= SHS_INIT_EPHEMERAL;
 		return true;
 	case OPT_HELP_TEXT:
 		return meta_add(&request->meta, "help", optarg);
@@ -242,6 +268,8 @@ static int create(const char *name, struct request *request)
 	}
 	if (ret < 0)
 		return explain_name(name, ret, TO_CREATE);
+	while (spec->flags & SHS_INIT_EPHEMERAL)	/* until a signal ends this process */
+		pause();
 	shs_object_close(object);
 	return SUCCESS;
 }
@@ -254,6 +282,9 @@ int cmd_create(int argc, char **argv)
 		{ "existing", no_argument, NULL, 'e' },
 		{ "fifo", no_argument, NULL, OPT_FIFO },
 		{ "poison", no_argument, NULL, OPT_POISON },
+		{ "saturate", no_argument, NULL, OPT_SATURATE },
+		{ "check", no_argument, NULL, OPT_CHECK },
+		{ "ephemeral", no_argument, NULL, OPT_EPHEMERAL },
 		{ "help-text", required_argument, NULL, OPT_HELP_TEXT },
 		{ "unit", required_argument, NULL, OPT_UNIT },
 		{ "label", required_argument, NULL, OPT_LABEL },

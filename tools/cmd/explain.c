@@ -256,6 +256,14 @@ int explain_use(const char *name, struct shs_object *object, int error, const ch
 		complain("%s: %s while it held it, so the value may be half changed: look at it with 'shstate get', then repeat with --recover",
 			 name, last_death(object, text, sizeof(text)));
 		break;
+	case ERANGE:
+		complain("%s: cannot be %s: the result would be out of range, which it was made to check",
+			 name, done);
+		break;
+	case ENOTRECOVERABLE:
+		complain("%s: cannot be %s: it is poisoned, for an initialiser died or gave up",
+			 name, done);
+		break;
 	case EACCES:
 		explain_name(name, error, TO_WRITE);
 		break;

@@ -17,6 +17,8 @@ static const struct {
 	{ "set", cmd_set, "change a value" },
 	{ "add", cmd_add, "add to a number" },
 	{ "cas", cmd_cas, "change a value if it is what is expected" },
+	{ "wait", cmd_wait, "wait until a value is another, or a once is done" },
+	{ "notify", cmd_notify, "wake who waits" },
 	{ "rm", cmd_rm, "remove a name" },
 	{ "lock", cmd_lock, "run a command while holding a lock" },
 	{ "info", cmd_info, "tell about the mount and the module" },
@@ -35,7 +37,8 @@ static void help(FILE *out)
 	      "  -h, --help         this, or after COMMAND: its own help\n"
 	      "  -V, --version\n\n"
 	      "A NAME with a '/' is a path. Exit status: 0 done; 1 no (a value that is not\n"
-	      "what was expected); 2 trouble. \"lock\" returns its command's.\n", out);
+	      "what was expected, a wait that took too long); 2 trouble. \"lock\" returns its\n"
+	      "command's.\n", out);
 }
 
 static int run(int argc, char **argv)

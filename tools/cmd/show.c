@@ -25,8 +25,11 @@ static void show_kind(const struct shs_object *object, const struct shs_ioc_info
 	if (has_value(object))
 		printf(" of %u %s, %u bytes", info->count, shs_type_name(info->type),
 		       info->value_size);
-	printf("%s%s\n", info->flags & SHS_INIT_FIFO ? ", first in first out" : "",
-	       info->flags & SHS_INIT_POISON ? ", poisoned by death" : "");
+	printf("%s%s%s%s%s\n", info->flags & SHS_INIT_FIFO ? ", first in first out" : "",
+	       info->flags & SHS_INIT_POISON ? ", poisoned by death" : "",
+	       info->flags & SHS_INIT_SATURATE ? ", stops at its ends" : "",
+	       info->flags & SHS_INIT_CHECK ? ", refuses to overflow" : "",
+	       info->flags & SHS_INIT_EPHEMERAL ? ", ephemeral" : "");
 }
 
 static void show_value(struct shs_object *object)
@@ -60,6 +63,18 @@ static void show_state(const struct shs_object *object, const struct shs_ioc_inf
 	printf("%-13s %u\n", "Waiters:", info->waiters);
 }
 
+static const char *how_it_held(uint32_t mode)
+{
+	switch (mode) {
+	case SHS_MODE_READ:
+		return "while it read";
+	case SHS_MODE_UPGRADABLE:
+		return "while it could upgrade";
+	default:
+		return "while it held it";
+	}
+}
+
 static void show_death(struct shs_object *object)
 {
 	struct shs_ioc_death death;
@@ -70,7 +85,7 @@ static void show_death(struct shs_object *object)
 	when = time_text(death.when_realtime_ns);
 	printf("%-13s %s %s, %s (%llu in all)\n", "Last death:",
 	       shs_death_describe(&death, text, sizeof(text)),
-	       death.mode == SHS_MODE_READ ? "while it read" : "while it held it", when,
+	       how_it_held(death.mode), when,
 	       (unsigned long long)death.deaths);
 	free(when);
 }

@@ -120,11 +120,31 @@ static const char *once_state(uint32_t state)
 
 static const char *lock_state(const struct shs_ioc_info *info)
 {
+	if (info->state & SHS_STATE_UPGRADABLE)
+		return info->readers ? "read,upgradable" : "upgradable";
 	if (info->readers)
 		return "read";
 	if (info->state & SHS_STATE_HELD)
 		return info->kind == SHS_KIND_RWLOCK ? "written" : "held";
 	return "free";
+}
+
+char *flags_text(uint32_t flags)
+{
+	static const char *const names[] = { "fifo", "poison", "saturate", "check", "ephemeral" };
+	char *text = NULL;
+	size_t size, i;
+	FILE *out = must_have(open_memstream(&text, &size));
+	bool any = false;
+
+	for (i = 0; i < ARRAY_SIZE(names); i++) {
+		if (flags & (1U << i)) {
+			fprintf(out, "%s%s", any ? "," : "", names[i]);
+			any = true;
+		}
+	}
+	fclose(out);
+	return must_have(text);
 }
 
 char *state_text(const struct shs_object *object, const struct shs_ioc_info *info)
