@@ -40,6 +40,12 @@ AT(shs_ioc_op, order, 73);
 AT(shs_ioc_op, order_failure, 74);
 AT(shs_ioc_op, pad, 75);
 AT(shs_ioc_op, notice, 76);
+SIZE(shs_ioc_batch, 32);
+AT(shs_ioc_batch, flags, 4);
+AT(shs_ioc_batch, count, 8);
+AT(shs_ioc_batch, done, 12);
+AT(shs_ioc_batch, ops, 16);
+AT(shs_ioc_batch, fds, 24);
 SIZE(shs_sqe, 16);
 AT(shs_sqe, size, 8);
 AT(shs_sqe, pad, 12);
@@ -74,6 +80,15 @@ AT(shs_ioc_lock, lane, 12);
 AT(shs_ioc_lock, deadline, 16);
 AT(shs_ioc_lock, clock, 24);
 AT(shs_ioc_lock, pad, 25);
+SIZE(shs_ioc_convert, 40);
+AT(shs_ioc_convert, flags, 4);
+AT(shs_ioc_convert, from, 8);
+AT(shs_ioc_convert, to, 12);
+AT(shs_ioc_convert, lane, 16);
+AT(shs_ioc_convert, pad0, 20);
+AT(shs_ioc_convert, deadline, 24);
+AT(shs_ioc_convert, clock, 32);
+AT(shs_ioc_convert, pad, 33);
 SIZE(shs_ioc_wait, 32);
 AT(shs_ioc_wait, mutex_fd, 8);
 AT(shs_ioc_wait, started, 12);
@@ -120,14 +135,20 @@ AT(shs_ioc_meta, pad, 20);
 static_assert(SHS_IOC_ABI == 0xe800 && SHS_IOC_INIT == 0xe801 && SHS_IOC_OP == 0xe802 &&
 	      SHS_IOC_ATTACH == 0xe803 && SHS_IOC_INFO == 0xe804 && SHS_IOC_DEATH == 0xe805 &&
 	      SHS_IOC_META == 0xe806 && SHS_IOC_LOCK == 0xe810 && SHS_IOC_UNLOCK == 0xe811 &&
-	      SHS_IOC_WAIT == 0xe812 && SHS_IOC_ONCE == 0xe813, "numbers");
+	      SHS_IOC_WAIT == 0xe812 && SHS_IOC_ONCE == 0xe813 && SHS_IOC_BATCH == 0xe807 &&
+	      SHS_IOC_CONVERT == 0xe814, "numbers");
 static_assert(SHS_OP_LOAD == 1 && SHS_OP_FETCH_NOT == 13 && SHS_OP_TAKE == 14 &&
-	      SHS_OP_ADD == 15 && SHS_OP_PEEK == 17 && SHS_OP_NOTIFY == 20, "opcodes");
+	      SHS_OP_ADD == 15 && SHS_OP_PEEK == 17 && SHS_OP_NOTIFY == 20 && SHS_OP_WAIT == 21,
+	      "opcodes");
 static_assert(SHS_KIND_CELL == 7 && SHS_TYPE_I64 == 10 && SHS_ONCE_POISONED == 3 &&
-	      SHS_WHY_UNMAP == 4 && SHS_ACQ_REL == 4, "enums");
+	      SHS_WHY_UNMAP == 4 && SHS_ACQ_REL == 4 && SHS_MODE_UPGRADABLE == 2 &&
+	      SHS_ONCE_WAIT == 3, "enums");
 
 /* Every request there is, in a form that is served at once. */
-enum request { ABI, INIT, OP, ATTACH, INFO, DEATH, META, LOCK, UNLOCK, WAIT, ONCE, REQUESTS };
+enum request {
+	ABI, INIT, OP, BATCH, ATTACH, INFO, DEATH, META,
+	LOCK, UNLOCK, WAIT, ONCE, CONVERT, REQUESTS
+};
 
 static const struct {
 	const char *name;
@@ -139,6 +160,7 @@ static const struct {
 	[ABI]	 = { "ABI", SHS_IOC_ABI, sizeof(struct shs_ioc_abi), 0, true },
 	[INIT]	 = { "INIT", SHS_IOC_INIT, sizeof(struct shs_ioc_init), 0, false },
 	[OP]	 = { "OP", SHS_IOC_OP, sizeof(struct shs_ioc_op), 0, true },
+	[BATCH]	 = { "BATCH", SHS_IOC_BATCH, sizeof(struct shs_ioc_batch), 0, true },
 	[ATTACH] = { "ATTACH", SHS_IOC_ATTACH, sizeof(struct shs_ioc_attach), 1, true },
 	[INFO]	 = { "INFO", SHS_IOC_INFO, sizeof(struct shs_ioc_info), 0, true },
 	[DEATH]	 = { "DEATH", SHS_IOC_DEATH, sizeof(struct shs_ioc_death), -ENODATA, true },
@@ -147,11 +169,12 @@ static const struct {
 	[UNLOCK] = { "UNLOCK", SHS_IOC_UNLOCK, sizeof(struct shs_ioc_lock), 0, false },
 	[WAIT]	 = { "WAIT", SHS_IOC_WAIT, sizeof(struct shs_ioc_wait), -ETIMEDOUT, true },
 	[ONCE]	 = { "ONCE", SHS_IOC_ONCE, sizeof(struct shs_ioc_once), 0, true },
+	[CONVERT] = { "CONVERT", SHS_IOC_CONVERT, sizeof(struct shs_ioc_convert), 0, false },
 };
 
 FIXTURE(abi) {
-	int blank, atomic, mutex, condvar, once;
-	struct shs_att locked, waiting, running;
+	int blank, atomic, mutex, condvar, once, rwlock;
+	struct shs_att locked, waiting, running, upgradable;
 	union {
 		char bytes[128];
 		__u32 size;
@@ -161,7 +184,10 @@ FIXTURE(abi) {
 		struct shs_ioc_lock lock;
 		struct shs_ioc_wait wait;
 		struct shs_ioc_once once;
+		struct shs_ioc_batch batch;
+		struct shs_ioc_convert convert;
 	} arg;
+	struct shs_ioc_op op;	/* of the batch */
 	int fd;
 	char meta[8];
 };
@@ -178,6 +204,8 @@ FIXTURE_SETUP(abi)
 	self->mutex = shs_create(SHS_KIND_MUTEX, SHS_TYPE_U32, 1);
 	self->condvar = shs_create(SHS_KIND_CONDVAR, SHS_TYPE_NONE, 0);
 	self->once = shs_create(SHS_KIND_ONCE, SHS_TYPE_NONE, 0);
+	self->rwlock = shs_create(SHS_KIND_RWLOCK, SHS_TYPE_U32, 1);
+	ASSERT_LE(0, self->rwlock);
 	ASSERT_LE(0, self->blank);
 	ASSERT_LE(0, self->atomic);
 	ASSERT_LE(0, self->mutex);
@@ -186,6 +214,7 @@ FIXTURE_SETUP(abi)
 	ASSERT_EQ(0, shs_attach(&self->locked, self->mutex));
 	ASSERT_EQ(0, shs_attach(&self->waiting, self->condvar));
 	ASSERT_EQ(0, shs_attach(&self->running, self->once));
+	ASSERT_EQ(0, shs_attach(&self->upgradable, self->rwlock));
 }
 
 FIXTURE_TEARDOWN(abi)
@@ -209,6 +238,11 @@ static void make(FIXTURE_DATA(abi) *self, enum request request)
 		self->arg.op.op = SHS_OP_FETCH_ADD;
 		self->arg.op.arg = 1;
 		break;
+	case BATCH:
+		self->op = SHS_OP(FETCH_ADD, .arg = 1);
+		self->arg.batch.count = 1;
+		self->arg.batch.ops = (unsigned long)&self->op;
+		break;
 	case META:
 		self->arg.meta.addr = (unsigned long)self->meta;
 		self->arg.meta.capacity = sizeof(self->meta);
@@ -227,6 +261,12 @@ static void make(FIXTURE_DATA(abi) *self, enum request request)
 		break;
 	case ONCE:
 		self->fd = self->running.fd;
+		break;
+	case CONVERT:
+		shs_lock_as(&self->upgradable, &SHS_LOCK(.mode = SHS_MODE_UPGRADABLE,
+							 .flags = SHS_LOCK_NOWAIT));
+		self->fd = self->upgradable.fd;
+		self->arg.convert.from = SHS_MODE_UPGRADABLE;
 		break;
 	default:
 		break;
@@ -250,6 +290,8 @@ static void undo(FIXTURE_DATA(abi) *self, enum request request, int ret)
 		shs_unlock(&self->locked);
 	} else if (request == ONCE) {
 		shs_once(&self->running, &SHS_ONCE(.cmd = SHS_ONCE_ABANDON));
+	} else if (request == CONVERT) {
+		shs_unlock(&self->upgradable);
 	}
 }
 
@@ -260,7 +302,7 @@ static void undo(FIXTURE_DATA(abi) *self, enum request request, int ret)
 
 /* All that a refused request must leave as it was. */
 struct state {
-	struct shs_ioc_info info[5];
+	struct shs_ioc_info info[6];
 	__u64 value;
 	__u32 word;
 	int next_fd;
@@ -276,6 +318,7 @@ static struct state observe(FIXTURE_DATA(abi) *self)
 	state.info[2] = shs_info(self->mutex);
 	state.info[3] = shs_info(self->condvar);
 	state.info[4] = shs_info(self->once);
+	state.info[5] = shs_info(self->rwlock);
 	state.value = shs_load(self->atomic, 0);
 	state.word = self->locked.shared->word;
 	state.next_fd = dup(0);
@@ -394,7 +437,7 @@ static const struct {
 	unsigned int offset, size;
 	__u64 known;
 } meaningless[] = {
-	FIELD(INIT, shs_ioc_init, flags, SHS_INIT_FIFO),
+	FIELD(INIT, shs_ioc_init, flags, SHS_INIT_FIFO | SHS_INIT_EPHEMERAL),
 	FIELD(INIT, shs_ioc_init, pad, 0),
 	FIELD(OP, shs_ioc_op, flags, SHS_OP_BYTES | SHS_OP_NOWAIT | SHS_OP_RECOVER),
 	FIELD(OP, shs_ioc_op, expected, 0),
@@ -408,6 +451,8 @@ static const struct {
 	FIELD(OP, shs_ioc_op, order_failure, 0),
 	FIELD(OP, shs_ioc_op, pad, 0),
 	FIELD(OP, shs_ioc_op, notice, 0),
+	FIELD(BATCH, shs_ioc_batch, flags, 0),
+	FIELD(BATCH, shs_ioc_batch, done, 0),
 	FIELD(ATTACH, shs_ioc_attach, flags, 0),
 	FIELD(DEATH, shs_ioc_death, pad, 0),
 	FIELD(META, shs_ioc_meta, pad, 0),
@@ -416,7 +461,7 @@ static const struct {
 	FIELD(LOCK, shs_ioc_lock, lane, 0),
 	FIELD(LOCK, shs_ioc_lock, clock, 3),
 	FIELD(LOCK, shs_ioc_lock, pad, 0),
-	FIELD(UNLOCK, shs_ioc_lock, flags, 0),
+	FIELD(UNLOCK, shs_ioc_lock, flags, SHS_UNLOCK_FAIR | SHS_UNLOCK_ABANDON),
 	FIELD(UNLOCK, shs_ioc_lock, mode, SHS_MODE_READ),
 	FIELD(UNLOCK, shs_ioc_lock, lane, 0),
 	FIELD(UNLOCK, shs_ioc_lock, deadline, 0),
@@ -430,6 +475,13 @@ static const struct {
 	FIELD(ONCE, shs_ioc_once, state, 0),
 	FIELD(ONCE, shs_ioc_once, clock, 3),
 	FIELD(ONCE, shs_ioc_once, pad, 0),
+	FIELD(CONVERT, shs_ioc_convert, flags, SHS_LOCK_NOWAIT),
+	FIELD(CONVERT, shs_ioc_convert, from, 0),
+	FIELD(CONVERT, shs_ioc_convert, to, SHS_MODE_READ),
+	FIELD(CONVERT, shs_ioc_convert, lane, 0),
+	FIELD(CONVERT, shs_ioc_convert, pad0, 0),
+	FIELD(CONVERT, shs_ioc_convert, clock, 3),
+	FIELD(CONVERT, shs_ioc_convert, pad, 0),
 };
 
 /*
@@ -475,7 +527,7 @@ TEST_F(abi, unknown_enum_values)
 	EXPECT_EQ(-EINVAL, submit(self, OP));
 	self->arg.op.clock = 0;
 	for (unsigned int shift = 0; shift < 32; shift++) {
-		self->arg.op.op = SHS_OP_NOTIFY + (1U << shift);
+		self->arg.op.op = SHS_OP_WAIT + (1U << shift);
 		EXPECT_EQ(-EINVAL, submit(self, OP)) TH_LOG("op %u", self->arg.op.op);
 	}
 	self->arg.op.op = 0;
@@ -488,7 +540,7 @@ TEST_F(abi, unknown_enum_values)
 	self->arg.once.clock = SHS_CLOCK_BOOTTIME + 1;
 	EXPECT_EQ(-EINVAL, submit(self, ONCE));
 	self->arg.once.clock = 0;
-	self->arg.once.cmd = SHS_ONCE_ABANDON + 1;
+	self->arg.once.cmd = SHS_ONCE_WAIT + 1;
 	EXPECT_EQ(-EINVAL, submit(self, ONCE));
 	EXPECT_TRUE(unchanged(self, &before));
 	make(self, WAIT);
@@ -496,7 +548,7 @@ TEST_F(abi, unknown_enum_values)
 	EXPECT_EQ(-EINVAL, submit(self, WAIT));
 }
 
-/* Only a BEGIN may wait; the others take neither flags nor a deadline. */
+/* Only a BEGIN and a WAIT may wait; the others take neither flags nor a deadline. */
 TEST_F(abi, once_fields_of_begin_alone)
 {
 	ASSERT_EQ(0, shs_once(&self->running, &SHS_ONCE()));
@@ -579,14 +631,15 @@ TEST_F(abi, wrong_file)
 			EXPECT_EQ(-ENOTTY, shs_ioctl(self->locked.fd, requests[r].command, arg))
 				TH_LOG("%s on an attachment", requests[r].name);
 	}
-	for (int number = 0x14; number < 256; number++) {
+	for (int number = 0x15; number < 256; number++) {
 		unsigned long unknown = _IO(SHS_IOC_MAGIC, number);
 
 		EXPECT_EQ(-ENOTTY, shs_ioctl(dir, unknown, arg));
 		EXPECT_EQ(-ENOTTY, shs_ioctl(self->atomic, unknown, arg));
 		EXPECT_EQ(-ENOTTY, shs_ioctl(self->locked.fd, unknown, arg));
 	}
-	EXPECT_EQ(-ENOTTY, shs_ioctl(self->atomic, _IOWR(SHS_IOC_MAGIC, 2, struct shs_ioc_op), arg));
+	EXPECT_EQ(-ENOTTY, shs_ioctl(self->atomic, _IOWR(SHS_IOC_MAGIC, 2, struct shs_ioc_op),
+				     arg));
 	EXPECT_TRUE(unchanged(self, &before));
 }
 
@@ -769,7 +822,8 @@ TEST_F(abi, init_failed_then_done)
 					    .count = 1, .value = 1, .value_size = 8);
 
 	EXPECT_EQ(-EFAULT, shs_ioctl(self->blank, SHS_IOC_INIT, &init));
-	init.value = init.value_size = 0;
+	init.value = 0;
+	init.value_size = 0;
 	init.meta = 1;
 	init.meta_size = 1;
 	EXPECT_EQ(-EFAULT, shs_ioctl(self->blank, SHS_IOC_INIT, &init));
@@ -932,6 +986,8 @@ TEST_F(abi, op_unused_fields)
 		USES(ATOMIC, FETCH_MAX, 0, INDEX | ARG),
 		USES(ATOMIC, FETCH_MIN, 0, INDEX | ARG),
 		USES(ATOMIC, FETCH_NOT, 0, INDEX),
+		USES(ATOMIC, NOTIFY, 0, INDEX | ARG),
+		USES(ATOMIC, WAIT, 0, INDEX | EXPECTED),
 		USES(COUNTER, LOAD, 0, INDEX),
 		USES(COUNTER, ADD, 0, INDEX | ARG),
 		USES(COUNTER, RESET, 0, INDEX | ARG),
@@ -1030,7 +1086,8 @@ TEST_F(abi, op_of_another_kind)
 {
 	static const __u32 known[] = {
 #define BIT_OF(op) (1U << SHS_OP_##op)
-		[SHS_KIND_ATOMIC] = (1U << (SHS_OP_FETCH_NOT + 1)) - 2,
+		[SHS_KIND_ATOMIC] = ((1U << (SHS_OP_FETCH_NOT + 1)) - 2) | BIT_OF(NOTIFY) |
+				    BIT_OF(WAIT),
 		[SHS_KIND_COUNTER] = BIT_OF(LOAD) | BIT_OF(ADD) | BIT_OF(RESET),
 		[SHS_KIND_MUTEX] = BIT_OF(PEEK) | BIT_OF(READ) | BIT_OF(WRITE) | BIT_OF(ADD),
 		[SHS_KIND_RWLOCK] = BIT_OF(PEEK) | BIT_OF(READ) | BIT_OF(WRITE) | BIT_OF(ADD),
@@ -1047,7 +1104,7 @@ TEST_F(abi, op_of_another_kind)
 		char before[64];
 
 		strcpy(before, shs_text(fd));
-		for (__u32 code = SHS_OP_LOAD; code <= SHS_OP_NOTIFY; code++) {
+		for (__u32 code = SHS_OP_LOAD; code <= SHS_OP_WAIT; code++) {
 			struct shs_ioc_op op = { .size = sizeof(op), .op = code };
 
 			if (!(known[kind] & 1U << code))

@@ -69,7 +69,8 @@ FIXTURE_SETUP(atomic)
 	if (self->is_bool)
 		return;
 	self->value[self->values++] = wrap(variant->bits, self->is_signed, ~0ULL);
-	self->value[self->values++] = wrap(variant->bits, self->is_signed, ~0ULL << (variant->bits - 1));
+	self->value[self->values++] = wrap(variant->bits, self->is_signed,
+					   ~0ULL << (variant->bits - 1));
 	self->value[self->values++] = ~(~0ULL << (variant->bits - 1));	/* the largest signed */
 	self->value[self->values++] = wrap(variant->bits, self->is_signed, 0x5a5a5a5a5a5a5a5aULL);
 }
@@ -441,9 +442,34 @@ static bool all_succeed(FIXTURE_DATA(race) *self)
 	return !failed;
 }
 
-/* No addition is lost: by calls alone, or half of them by the processor itself. */
+/* A processor that adds all the time, until the others are done; its count. */
+static __u64 hammer(const struct shs_att *att, __u32 type, volatile int *running)
+{
+	__u64 count = 0;
+
+	while (*running) {
+		increment_mapped(att, type);
+		count++;
+		/* A little air: else a compare-and-swap could lose for ever. */
+		for (volatile int i = 0; i < 10; i++)
+			;
+	}
+	return count;
+}
+
+/*
+ * No addition is lost: by calls alone, or while a processor adds to the mapping in
+ * every gap that a call leaves between its load and its store.
+ */
 TEST_F(race, fetch_add)
 {
+	struct {
+		int running;
+		__u64 hammered;
+	} *common = shs_common(sizeof(*common));
+	int callers = variant->mapped ? PROCESSES - 1 : PROCESSES;
+
+	common->running = callers;
 	for (int i = 0; i < PROCESSES; i++) {
 		self->child[i] = shs_fork();
 		if (self->child[i])
@@ -451,16 +477,18 @@ TEST_F(race, fetch_add)
 		if (variant->mapped && shs_attach(&self->att, self->fd))
 			_exit(1);
 		shs_gate_pass(&self->gate);
-		for (unsigned long n = 0; n < self->rounds; n++) {
-			if (variant->mapped && i % 2)
-				increment_mapped(&self->att, variant->type);
-			else
-				increment(variant->door, self->fd, 0);
+		if (i == callers) {
+			common->hammered = hammer(&self->att, variant->type, &common->running);
+			_exit(0);
 		}
+		for (unsigned long n = 0; n < self->rounds; n++)
+			increment(variant->door, self->fd, 0);
+		__atomic_sub_fetch(&common->running, 1, __ATOMIC_SEQ_CST);
 		_exit(0);
 	}
 	EXPECT_TRUE(all_succeed(self));
-	EXPECT_EQ(PROCESSES * self->rounds & variant->mask, shs_load(self->fd, 0));
+	EXPECT_EQ((callers * self->rounds + common->hammered) & variant->mask,
+		  shs_load(self->fd, 0));
 }
 
 /* Nor is an update by compare_exchange. */

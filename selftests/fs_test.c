@@ -558,8 +558,10 @@ TEST_F(fs, text_write_element)
 /* Text that is not exactly one number is refused and changes nothing. */
 TEST_F(fs, text_write_refused)
 {
-	static const char *const bad[] = { "\n", "x", "7x", "7 8", "+", "-", "+-", "--7", "++7",
-					   "0x", "0x10", "1.5", "7\n8\n", "\0017", "9:7", "-1:7", ":7" };
+	static const char *const bad[] = {
+		"\n", "x", "7x", "7 8", "+", "-", "+-", "--7", "++7", "0x", "0x10", "1.5",
+		"7\n8\n", "\0017", "9:7", "-1:7", ":7",
+	};
 	char longest[5000];
 	int fd = number(), byte;
 
@@ -903,6 +905,22 @@ TEST_F(fs, fdinfo)
 	EXPECT_TRUE(fdinfo_has(att.fd, "holder:", pid));
 	ASSERT_EQ(0, shs_unlock(&att));
 	EXPECT_FALSE(fdinfo_has(fd, "holder:", pid));
+}
+
+/* A process cannot write lines of its own there by the name that it gives itself. */
+TEST_F(fs, fdinfo_is_not_forged)
+{
+	int fd = shs_create(SHS_KIND_MUTEX, SHS_TYPE_U64, 1);
+	struct shs_att att;
+
+	prctl(PR_SET_NAME, "x\nvalue:\t77");
+	ASSERT_EQ(0, shs_attach(&att, fd));
+	ASSERT_EQ(0, shs_lock(&att));
+	EXPECT_TRUE(fdinfo_has(fd, "holder:", "x"));
+	EXPECT_FALSE(fdinfo_has(fd, "value:", "77"));
+	EXPECT_EQ(0, munmap(att.private, att.is.private_size));
+	EXPECT_TRUE(fdinfo_has(fd, "death:", "x"));
+	EXPECT_FALSE(fdinfo_has(fd, "value:", "77"));
 }
 
 /* An object cannot be mapped or executed itself: only its attachments can be mapped. */

@@ -4,9 +4,12 @@
  * themselves. Names and atomic creation, attaching at first use and after fork,
  * waits that no signal ends, guards, and the kinds in the manner of Rust.
  */
+#define shs_batch shs_batch_ioctl	/* the library has one of that name */
 #include "shs.h"
+#undef shs_batch
 
 #include <pthread.h>
+#include <semaphore.h>
 #include <shstate.h>
 #include <shstate_uring.h>
 
@@ -545,6 +548,22 @@ TEST_F(lib, condvar)
 	EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
 }
 
+/* With a deadline it ends with that, holding, unless the condition has come true. */
+TEST_F(lib, condvar_deadline)
+{
+	struct shs_object *condvar = make(SHS_KIND_CONDVAR, SHS_TYPE_NONE);
+	int64_t *value;
+
+	EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+	value = shs_mutex_value(self->mutex);
+	EXPECT_EQ(-ETIMEDOUT, shs_condvar_wait_while_until(condvar, self->mutex, is_not_yet, value,
+							   shs_deadline_in(SHS_NS_PER_MS)));
+	*value = 1;
+	EXPECT_EQ(0, shs_condvar_wait_while_until(condvar, self->mutex, is_not_yet, value,
+						  past()));
+	EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
+}
+
 static int initialise(void *argument, int earlier)
 {
 	int *calls = argument;
@@ -729,6 +748,676 @@ TEST_F(lib, meta)
 	EXPECT_EQ(0, memcmp(meta, "unit: ms", 8));
 	EXPECT_EQ(-ENOSPC, shs_object_meta(object, meta, 7));
 	EXPECT_EQ(0, shs_object_meta(self->mutex, meta, 0));
+}
+
+/* A fair unlock leaves no moment in which anybody but the waiter could take it. */
+TEST_F(lib, unlock_fair)
+{
+	pid_t child;
+
+	EXPECT_EQ(-EPERM, shs_mutex_unlock_fair(self->mutex));
+	EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+	child = shs_fork();
+	if (!child) {
+		if (shs_mutex_lock(self->mutex))
+			_exit(1);
+		shs_hear(&self->go);
+		_exit(shs_mutex_unlock_fair(self->mutex) ? 2 : 0);
+	}
+	SHS_AWAIT(shs_object_fd(self->mutex), info.waiters == 1);
+	EXPECT_EQ(0, shs_mutex_unlock_fair(self->mutex));
+	EXPECT_EQ(-EBUSY, shs_mutex_try_lock(self->mutex));
+	shs_say(&self->go);
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(0, shs_mutex_try_lock(self->mutex));
+	EXPECT_EQ(-EOPNOTSUPP, shs_mutex_unlock_fair(make(SHS_KIND_RWLOCK, SHS_TYPE_I32)));
+}
+
+static const struct shs_spec rwlock_spec = { .kind = SHS_KIND_RWLOCK, .type = SHS_TYPE_I32 };
+
+/* One beside readers, who becomes the writer when they have gone, and not before. */
+TEST_F(lib, upgradable)
+{
+	struct shs_object *rwlock, *other, *looker;
+	uint32_t lane;
+
+	ASSERT_EQ(0, shs_object_create("rwlock", &rwlock_spec, &rwlock));
+	ASSERT_EQ(0, shs_object_open("rwlock", 0, &other));
+	ASSERT_EQ(0, shs_object_open("rwlock", SHS_OPEN_RDONLY, &looker));
+	EXPECT_EQ(-EACCES, shs_rwlock_upgradable(looker));
+	EXPECT_EQ(0, shs_rwlock_read(other, &lane));
+	EXPECT_EQ(0, shs_rwlock_upgradable(rwlock));
+	EXPECT_EQ(-EBUSY, shs_rwlock_try_upgradable(other));
+	EXPECT_EQ(-ETIMEDOUT, shs_rwlock_upgradable_until(other, past()));
+	EXPECT_EQ(-EPERM, shs_rwlock_upgradable_unlock(other));
+	EXPECT_EQ(-EPERM, shs_rwlock_upgrade(other));
+	EXPECT_EQ(-EBUSY, shs_rwlock_try_upgrade(rwlock));
+	EXPECT_EQ(-ETIMEDOUT, shs_rwlock_upgrade_until(rwlock, past()));
+	EXPECT_EQ(SHS_STATE_UPGRADABLE | SHS_STATE_HELD, shs_info(shs_object_fd(rwlock)).state);
+	EXPECT_EQ(0, shs_rwlock_read_unlock(other, lane));
+	EXPECT_EQ(0, shs_rwlock_upgrade(rwlock));
+	EXPECT_EQ(-EBUSY, shs_rwlock_try_read(other, &lane));
+	EXPECT_EQ(-EPERM, shs_rwlock_upgradable_unlock(rwlock));
+	EXPECT_EQ(0, shs_rwlock_write_unlock(rwlock));
+	EXPECT_EQ(0, shs_rwlock_try_upgradable(other));
+	EXPECT_EQ(0, shs_rwlock_upgradable_unlock(other));
+	EXPECT_EQ(0, shs_rwlock_upgradable_until(other, past()));
+}
+
+/* An upgrade that waits goes before the writer that has queued. */
+TEST_F(lib, upgrade_waits)
+{
+	struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_I32);
+	int fd = shs_object_fd(rwlock);
+	pid_t upgrader, writer;
+	uint32_t lane;
+
+	EXPECT_EQ(0, shs_rwlock_read(rwlock, &lane));
+	upgrader = shs_fork();
+	if (!upgrader) {
+		shs_guard(num, shs_rwlock_hold_upgradable(rwlock));
+
+		shs_say(&self->ready);
+		shs_hear(&self->go);
+		if (num.value || !num.view || shs_guard_upgrade(&num) || !num.value)
+			_exit(1);
+		*(int32_t *)num.value += 1;
+		_exit(*(int32_t *)num.value == 1 && !shs_guard_release(&num) ? 0 : 2);
+	}
+	shs_hear(&self->ready);
+	writer = shs_fork();
+	if (!writer) {
+		shs_scope(num, shs_rwlock_hold_write(rwlock))
+			_exit(*(int32_t *)num.value == 1 ? 0 : 3);
+		_exit(4);
+	}
+	SHS_AWAIT(fd, info.waiters == 1);
+	shs_say(&self->go);
+	SHS_AWAIT(fd, info.waiters == 2);
+	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
+	EXPECT_EQ(0, shs_reap(upgrader));
+	EXPECT_EQ(0, shs_reap(writer));
+}
+
+/* Downwards nothing waits, and at no time may another write. */
+TEST_F(lib, downgrade)
+{
+	struct shs_object *rwlock, *other;
+	uint32_t lane = 99, others;
+
+	ASSERT_EQ(0, shs_object_create("rwlock", &rwlock_spec, &rwlock));
+	ASSERT_EQ(0, shs_object_open("rwlock", 0, &other));
+	EXPECT_EQ(-EPERM, shs_rwlock_downgrade(rwlock, &lane));
+	EXPECT_EQ(-EPERM, shs_rwlock_downgrade_to_upgradable(rwlock));
+	EXPECT_EQ(-EPERM, shs_rwlock_downgrade_upgradable(rwlock, &lane));
+	EXPECT_EQ(99, lane);
+	EXPECT_EQ(0, shs_rwlock_write(rwlock));
+	EXPECT_EQ(0, shs_rwlock_downgrade(rwlock, &lane));
+	EXPECT_EQ(0, shs_rwlock_try_read(other, &others));
+	EXPECT_EQ(-EBUSY, shs_rwlock_try_write(other));
+	EXPECT_EQ(0, shs_rwlock_read_unlock(other, others));
+	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
+	EXPECT_EQ(0, shs_rwlock_write(rwlock));
+	EXPECT_EQ(0, shs_rwlock_downgrade_to_upgradable(rwlock));
+	EXPECT_EQ(-EBUSY, shs_rwlock_try_upgradable(other));
+	EXPECT_EQ(0, shs_rwlock_downgrade_upgradable(rwlock, &lane));
+	EXPECT_EQ(0, shs_rwlock_try_upgradable(other));
+	EXPECT_EQ(0, shs_rwlock_upgradable_unlock(other));
+	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
+	EXPECT_EQ(0, shs_rwlock_try_write(other));
+	EXPECT_EQ(-EOPNOTSUPP, shs_rwlock_downgrade(self->mutex, &lane));
+}
+
+/* A guard follows its lock, and releases what it then is. */
+TEST_F(lib, guard_converted)
+{
+	struct shs_object *rwlock, *other;
+	uint32_t lane;
+
+	ASSERT_EQ(0, shs_object_create("rwlock", &rwlock_spec, &rwlock));
+	ASSERT_EQ(0, shs_object_open("rwlock", 0, &other));
+	{
+		shs_guard(num, shs_rwlock_hold_write(rwlock));
+
+		EXPECT_EQ(-EPERM, shs_guard_upgrade(&num));
+		EXPECT_EQ(0, shs_guard_downgrade_to_upgradable(&num));
+		EXPECT_EQ(NULL, num.value);
+		EXPECT_EQ(0, shs_rwlock_try_read(other, &lane));
+		EXPECT_EQ(-ETIMEDOUT, shs_guard_upgrade_until(&num, past()));
+		EXPECT_EQ(NULL, num.value);
+		EXPECT_EQ(0, shs_rwlock_read_unlock(other, lane));
+		EXPECT_EQ(0, shs_guard_upgrade(&num));
+		ASSERT_NE(NULL, num.value);
+		EXPECT_EQ(0, shs_guard_downgrade(&num));
+		EXPECT_EQ(NULL, num.value);
+		EXPECT_EQ(-EPERM, shs_guard_downgrade_to_upgradable(&num));
+		EXPECT_EQ(-EBUSY, shs_rwlock_try_write(other));
+	}
+	EXPECT_EQ(0, shs_rwlock_try_write(other));
+	EXPECT_EQ(0, shs_rwlock_write_unlock(other));
+	{
+		shs_guard(num, shs_rwlock_hold_upgradable_until(rwlock, past()));
+
+		EXPECT_EQ(0, num.status);
+		EXPECT_EQ(0, shs_guard_downgrade(&num));
+	}
+	EXPECT_EQ(0, shs_rwlock_try_write(other));
+	{
+		shs_guard(num, shs_rwlock_hold_upgradable_until(rwlock, past()));
+
+		EXPECT_EQ(-ETIMEDOUT, num.status);
+		EXPECT_EQ(-EPERM, shs_guard_upgrade(&num));
+		EXPECT_EQ(-EPERM, shs_guard_downgrade(&num));
+	}
+}
+
+static void *read_in_thread(void *rwlock)
+{
+	uint32_t lane;
+
+	return (void *)(long)shs_rwlock_read_until(rwlock, &lane, past());
+}
+
+/* Run in a thread of its own, whose result it is. */
+static long in_thread(void *(*run)(void *), void *argument)
+{
+	pthread_t thread;
+	void *result;
+
+	if (pthread_create(&thread, NULL, run, argument) || pthread_join(thread, &result))
+		abort();
+	return (long)result;
+}
+
+/*
+ * A thread that would wait for itself is told, one that says that it reads already
+ * passes, and a thread that does not read waits like anyone.
+ */
+TEST_F(lib, recursive_read)
+{
+	struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_I32);
+	uint32_t lane[4];
+	pid_t child;
+
+	EXPECT_EQ(0, shs_rwlock_read_recursive(rwlock, &lane[0]));
+	EXPECT_EQ(0, shs_rwlock_read(rwlock, &lane[1]));
+	child = shs_fork();
+	if (!child)
+		_exit(-shs_rwlock_write(rwlock));
+	SHS_AWAIT(shs_object_fd(rwlock), info.waiters == 1);
+	EXPECT_EQ(-EDEADLK, shs_rwlock_read(rwlock, &lane[2]));
+	EXPECT_EQ(-EDEADLK, shs_rwlock_try_read(rwlock, &lane[2]));
+	EXPECT_EQ(-EDEADLK, shs_rwlock_read_until(rwlock, &lane[2], past()));
+	EXPECT_EQ(-ETIMEDOUT, in_thread(read_in_thread, rwlock));
+	EXPECT_EQ(0, shs_rwlock_read_recursive(rwlock, &lane[2]));
+	EXPECT_EQ(0, shs_rwlock_try_read_recursive(rwlock, &lane[3]));
+	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane[3]));
+	EXPECT_EQ(0, shs_rwlock_read_recursive_until(rwlock, &lane[3], past()));
+	EXPECT_EQ(4, shs_info(shs_object_fd(rwlock)).readers);
+	for (int i = 0; i < 4; i++)
+		EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane[i]));
+	EXPECT_EQ(0, shs_reap(child));
+}
+
+/* Who reads while a writer waits, but is another than those who hold, only waits. */
+static void expect_no_deadlock(struct __test_metadata *_metadata, struct shs_object *rwlock)
+{
+	int fd = shs_object_fd(rwlock);
+	pid_t writer = shs_fork();
+
+	if (!writer)
+		_exit(-shs_rwlock_write(rwlock));
+	SHS_AWAIT(fd, info.waiters == 1);
+	EXPECT_EQ(-ETIMEDOUT, in_thread(read_in_thread, rwlock));
+	EXPECT_EQ(-SIGKILL, shs_kill(writer));
+	SHS_AWAIT(fd, info.waiters == 0);
+}
+
+/* More threads than lanes: they share one, and no read lock is lost or left. */
+struct crowd {
+	struct shs_object *rwlock;
+	pthread_barrier_t all;
+	_Atomic int failed;
+};
+
+static void *read_in_crowd(void *argument)
+{
+	struct crowd *crowd = argument;
+	uint32_t lane;
+
+	crowd->failed += shs_rwlock_read(crowd->rwlock, &lane) != 0;
+	pthread_barrier_wait(&crowd->all);
+	pthread_barrier_wait(&crowd->all);
+	crowd->failed += shs_rwlock_read_unlock(crowd->rwlock, lane) != 0;
+	return NULL;
+}
+
+TEST_F(lib, crowd_of_readers)
+{
+	struct crowd crowd = { .rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_I32) };
+	pthread_t thread[70];
+	uint32_t lane;
+
+	for (int round = 0; round < 2; round++) {
+		pthread_barrier_init(&crowd.all, NULL, ARRAY_SIZE(thread) + 1);
+		for (int i = 0; i < ARRAY_SIZE(thread); i++)
+			ASSERT_EQ(0, pthread_create(&thread[i], NULL, read_in_crowd, &crowd));
+		pthread_barrier_wait(&crowd.all);
+		EXPECT_EQ(ARRAY_SIZE(thread), shs_info(shs_object_fd(crowd.rwlock)).readers);
+		expect_no_deadlock(_metadata, crowd.rwlock);
+		pthread_barrier_wait(&crowd.all);
+		for (int i = 0; i < ARRAY_SIZE(thread); i++)
+			pthread_join(thread[i], NULL);
+		EXPECT_EQ(0, crowd.failed);
+		EXPECT_EQ(0, shs_rwlock_try_write(crowd.rwlock));
+		EXPECT_EQ(0, shs_rwlock_write_unlock(crowd.rwlock));
+	}
+	EXPECT_EQ(0, shs_rwlock_read(crowd.rwlock, &lane));
+}
+
+static void *lock_and_end(void *object)
+{
+	return (void *)(long)shs_mutex_lock(object);
+}
+
+static void *write_and_end(void *object)
+{
+	return (void *)(long)shs_rwlock_write(object);
+}
+
+static void *upgradable_and_end(void *object)
+{
+	return (void *)(long)shs_rwlock_upgradable(object);
+}
+
+static void *upgrade_and_end(void *object)
+{
+	return (void *)(long)(shs_rwlock_upgradable(object) ?: shs_rwlock_upgrade(object));
+}
+
+static void *downgrade_and_end(void *object)
+{
+	uint32_t lane;
+
+	return (void *)(long)(shs_rwlock_write(object) ?: shs_rwlock_downgrade(object, &lane));
+}
+
+static void *read_thrice_and_end(void *object)
+{
+	uint32_t lane;
+
+	for (int i = 0; i < 3; i++)
+		if (shs_rwlock_read(object, &lane))
+			return (void *)1;
+	return NULL;
+}
+
+/* What a thread held when it ended is free, and the next owner is told of a change. */
+TEST_F(lib, thread_ended)
+{
+	struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_I32);
+	struct {
+		void *(*run)(void *);
+		int next;
+	} cases[] = {
+		{ write_and_end, -EOWNERDEAD }, { upgradable_and_end, 0 },
+		{ upgrade_and_end, -EOWNERDEAD }, { downgrade_and_end, 0 },
+		{ read_thrice_and_end, 0 }, { write_and_end, -EOWNERDEAD },
+	};
+
+	EXPECT_EQ(0, in_thread(lock_and_end, self->mutex));
+	EXPECT_EQ(-EOWNERDEAD, shs_mutex_try_lock(self->mutex));
+	EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		EXPECT_EQ(0, in_thread(cases[i].run, rwlock));
+		EXPECT_EQ(cases[i].next, shs_rwlock_try_write(rwlock)) TH_LOG("case %d", i);
+		EXPECT_EQ(0, shs_rwlock_write_unlock(rwlock));
+	}
+}
+
+/* As many threads as may come: each has the lane of one that ended. */
+TEST_F(lib, threads_ended)
+{
+	struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_I32);
+
+	for (int i = 0; i < 70; i++) {
+		EXPECT_EQ(0, in_thread(read_thrice_and_end, rwlock));
+		ASSERT_EQ(0, shs_rwlock_try_write(rwlock)) TH_LOG("thread %d", i);
+		EXPECT_EQ(0, shs_rwlock_write_unlock(rwlock));
+	}
+}
+
+static struct shs_object *condvar_of_thread;
+
+static void *wait_and_end(void *mutex)
+{
+	if (shs_mutex_lock(mutex))
+		return (void *)1;
+	if (shs_condvar_wait_until(condvar_of_thread, mutex, past()) != -ETIMEDOUT)
+		return (void *)2;
+	return NULL;
+}
+
+/* The mutex that a wait gave back is the thread's again. */
+TEST_F(lib, thread_ended_after_wait)
+{
+	condvar_of_thread = make(SHS_KIND_CONDVAR, SHS_TYPE_NONE);
+	EXPECT_EQ(0, in_thread(wait_and_end, self->mutex));
+	EXPECT_EQ(-EOWNERDEAD, shs_mutex_try_lock(self->mutex));
+}
+
+struct relay {
+	struct shs_object *mutex;
+	sem_t locked, end;
+};
+
+static void *lock_and_wait(void *argument)
+{
+	struct relay *relay = argument;
+	long ret = shs_mutex_lock(relay->mutex);
+
+	sem_post(&relay->locked);
+	sem_wait(&relay->end);
+	return (void *)ret;
+}
+
+/* What another thread unlocked, and locked anew, is not this thread's to release. */
+TEST_F(lib, thread_ended_without)
+{
+	struct relay relay = { .mutex = self->mutex };
+	struct shs_object *other;
+	pthread_t thread;
+
+	ASSERT_EQ(0, shs_object_open("mutex", 0, &other));
+	sem_init(&relay.locked, 0, 0);
+	sem_init(&relay.end, 0, 0);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, lock_and_wait, &relay));
+	sem_wait(&relay.locked);
+	EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
+	EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+	sem_post(&relay.end);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(-EBUSY, shs_mutex_try_lock(other));
+	EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
+	EXPECT_EQ(0, shs_mutex_try_lock(other));
+}
+
+/* A handle that was closed meanwhile took its lock with it. */
+TEST_F(lib, thread_ended_after_close)
+{
+	struct relay relay;
+	pthread_t thread;
+
+	ASSERT_EQ(0, shs_object_open("mutex", 0, &relay.mutex));
+	sem_init(&relay.locked, 0, 0);
+	sem_init(&relay.end, 0, 0);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, lock_and_wait, &relay));
+	sem_wait(&relay.locked);
+	shs_object_close(relay.mutex);
+	EXPECT_EQ(-EOWNERDEAD, shs_mutex_try_lock(self->mutex));
+	sem_post(&relay.end);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
+	EXPECT_EQ(0, shs_mutex_try_lock(self->mutex));
+}
+
+/* A child has none of its parent's locks, and its threads end like any. */
+TEST_F(lib, thread_ended_in_child)
+{
+	struct relay relay = { .mutex = self->mutex };
+	pthread_t thread;
+	pid_t child;
+
+	sem_init(&relay.locked, 0, 0);
+	sem_init(&relay.end, 0, 0);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, lock_and_wait, &relay));
+	sem_wait(&relay.locked);
+	child = shs_fork();
+	if (!child) {
+		struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_I32);
+
+		if (in_thread(read_thrice_and_end, rwlock) || in_thread(write_and_end, rwlock))
+			_exit(1);
+		_exit(-shs_rwlock_try_write(rwlock));
+	}
+	EXPECT_EQ(EOWNERDEAD, shs_reap(child));
+	EXPECT_EQ(-EBUSY, shs_mutex_try_lock(self->mutex));
+	sem_post(&relay.end);
+	pthread_join(thread, NULL);
+	EXPECT_EQ(-EOWNERDEAD, shs_mutex_try_lock(self->mutex));
+}
+
+/* A wait ends when the element is another and a notify of this element says so. */
+TEST_F(lib, atomic_wait)
+{
+	struct shs_spec spec = { .kind = SHS_KIND_ATOMIC, .type = SHS_TYPE_I8, .count = 2 };
+	struct shs_object *atomic;
+	int fd;
+	pid_t child;
+
+	ASSERT_EQ(0, shs_object_create("atomic", &spec, &atomic));
+	fd = shs_object_fd(atomic);
+	EXPECT_EQ(0, shs_atomic_wait(atomic, 0, -1, SHS_ACQUIRE));
+	EXPECT_EQ(-ETIMEDOUT, shs_atomic_wait_until(atomic, 0, 0, 0, past()));
+	EXPECT_EQ(-EINVAL, shs_atomic_wait(atomic, 0, 0, SHS_RELEASE));
+	EXPECT_EQ(-EINVAL, shs_atomic_wait(atomic, 2, 0, 0));
+	EXPECT_EQ(-ERANGE, shs_atomic_wait(atomic, 0, 128, 0));
+	EXPECT_EQ(-EOPNOTSUPP, shs_atomic_wait(self->mutex, 0, 0, 0));
+	EXPECT_EQ(-EOPNOTSUPP, shs_atomic_notify_one(make(SHS_KIND_CONDVAR, 0), 0));
+	EXPECT_EQ(-EOPNOTSUPP, shs_condvar_notify_one(atomic));
+	child = shs_fork();
+	if (!child)
+		_exit(-shs_atomic_wait(atomic, 1, 0, 0));
+	SHS_AWAIT(fd, info.waiters == 1);
+	EXPECT_EQ(0, shs_atomic_notify_all(atomic, 0));
+	/* Nothing has changed: it waits on. */
+	EXPECT_EQ(0, shs_atomic_notify_one(atomic, 1));
+	EXPECT_EQ(0, shs_atomic_store(atomic, 1, -3, SHS_RELEASE));
+	EXPECT_EQ(1, shs_info(fd).waiters);
+	EXPECT_EQ(1, shs_atomic_notify_one(atomic, 1));
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(0, shs_atomic_notify_all(atomic, 1));
+}
+
+/* One who may only look is woken, and uses up no notify. */
+TEST_F(lib, atomic_wait_read_only)
+{
+	struct shs_spec spec = { .kind = SHS_KIND_ATOMIC, .type = SHS_TYPE_U64 };
+	struct shs_object *atomic, *looker;
+	pid_t child[2];
+
+	ASSERT_EQ(0, shs_object_create("atomic", &spec, &atomic));
+	ASSERT_EQ(0, shs_object_open("atomic", SHS_OPEN_RDONLY, &looker));
+	EXPECT_EQ(-EACCES, shs_atomic_notify_one(looker, 0));
+	for (int i = 0; i < 2; i++) {
+		child[i] = shs_fork();
+		if (!child[i])
+			_exit(-shs_atomic_wait(i ? atomic : looker, 0, 0, 0));
+		SHS_AWAIT(shs_object_fd(atomic), info.waiters == i + 1);
+	}
+	EXPECT_EQ(0, shs_atomic_store(atomic, 0, 1, 0));
+	EXPECT_EQ(1, shs_atomic_notify_one(atomic, 0));
+	EXPECT_EQ(0, shs_reap(child[0]));
+	EXPECT_EQ(0, shs_reap(child[1]));
+}
+
+/* Who waits for a once never runs it, and is told when it is done or never will be. */
+TEST_F(lib, once_wait)
+{
+	struct shs_spec spec = { .kind = SHS_KIND_ONCE };
+	struct shs_object *once, *looker;
+	pid_t child;
+
+	ASSERT_EQ(0, shs_object_create("once", &spec, &once));
+	ASSERT_EQ(0, shs_object_open("once", SHS_OPEN_RDONLY, &looker));
+	EXPECT_EQ(-ETIMEDOUT, shs_once_wait_until(once, past()));
+	EXPECT_EQ(SHS_ONCE_INCOMPLETE, shs_once_state(once));
+	child = shs_fork();
+	if (!child)
+		_exit(-shs_once_wait(looker));
+	SHS_AWAIT(shs_object_fd(once), info.waiters == 1);
+	EXPECT_EQ(1, shs_once_begin(once, 0, past()));
+	EXPECT_EQ(0, shs_once_complete(once));
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(0, shs_once_wait_until(looker, past()));
+	EXPECT_EQ(-EOPNOTSUPP, shs_once_wait(self->mutex));
+
+	spec.flags = SHS_INIT_POISON;
+	ASSERT_EQ(0, shs_object_create(NULL, &spec, &once));
+	EXPECT_EQ(1, shs_once_begin(once, 0, past()));
+	EXPECT_EQ(0, shs_once_abandon(once));
+	EXPECT_EQ(-ENOTRECOVERABLE, shs_once_wait(once));
+}
+
+/* As many single operations, on one object or several, up to the first that fails. */
+TEST_F(lib, batch)
+{
+	struct shs_object *atomic = make(SHS_KIND_ATOMIC, SHS_TYPE_U8);
+	struct shs_object *counter = make(SHS_KIND_COUNTER, SHS_TYPE_I64);
+	struct shs_object *objects[] = { counter, atomic, counter };
+	struct shs_ioc_op ops[3] = {
+		{ .op = SHS_OP_FETCH_ADD, .arg = 200, .result = 7 },
+		{ .op = SHS_OP_FETCH_ADD, .arg = 100 },
+		{ .op = SHS_OP_LOAD },
+	};
+	struct shs_ioc_op several[3] = {
+		{ .op = SHS_OP_ADD, .arg = 5 },
+		{ .op = SHS_OP_STORE, .arg = 256 },
+		{ .op = SHS_OP_ADD, .arg = 5 },
+	};
+	uint32_t done = 99;
+	int64_t value;
+
+	EXPECT_EQ(0, shs_batch(atomic, NULL, ops, 3, &done));
+	EXPECT_EQ(3, done);
+	EXPECT_EQ(0, ops[0].result);
+	EXPECT_EQ(200, ops[1].result);
+	EXPECT_EQ(300 - 256, ops[2].result);
+	EXPECT_EQ(0, shs_batch(atomic, NULL, ops, 3, NULL));
+	EXPECT_EQ(-ERANGE, shs_batch(NULL, objects, several, 3, &done));
+	EXPECT_EQ(1, done);
+	EXPECT_EQ(0, shs_counter_read(counter, 0, &value));
+	EXPECT_EQ(5, value);
+	several[1].arg = 255;
+	EXPECT_EQ(0, shs_batch(NULL, objects, several, 3, &done));
+	EXPECT_EQ(3, done);
+	EXPECT_EQ(0, shs_counter_read(counter, 0, &value));
+	EXPECT_EQ(15, value);
+	EXPECT_EQ(-EINVAL, shs_batch(atomic, NULL, ops, 0, &done));
+	EXPECT_EQ(0, done);
+	EXPECT_EQ(-EINVAL, shs_batch(atomic, NULL, ops, SHS_BATCH_MAX + 1, &done));
+}
+
+/* A signal in the middle neither ends it nor makes anything happen twice. */
+TEST_F(lib, batch_interrupted)
+{
+	struct shs_object *counter = make(SHS_KIND_COUNTER, SHS_TYPE_I64);
+	struct shs_object *objects[] = { counter, self->mutex, counter, self->mutex };
+	struct shs_ioc_op ops[] = {
+		{ .op = SHS_OP_ADD, .arg = 1 },
+		{ .op = SHS_OP_ADD, .arg = 10, .deadline = SHS_FOREVER },
+		{ .op = SHS_OP_ADD, .arg = 1 },
+		{ .op = SHS_OP_READ },
+	};
+	int fd = shs_object_fd(self->mutex);
+	struct sigaction action = { .sa_handler = on_signal };
+	int64_t value;
+	pid_t child;
+
+	handled = shs_pipe();
+	signals = 0;
+	sigaction(SIGUSR1, &action, NULL);
+	EXPECT_EQ(0, shs_mutex_lock(self->mutex));
+	child = shs_fork();
+	if (!child) {
+		uint32_t done;
+
+		if (shs_batch(NULL, objects, ops, 4, &done) || done != 4 || signals != 2)
+			_exit(1);
+		_exit(ops[3].result);
+	}
+	for (int i = 0; i < 2; i++) {
+		SHS_AWAIT(fd, info.waiters == 1);
+		kill(child, SIGUSR1);
+		shs_hear(&handled);
+	}
+	SHS_AWAIT(fd, info.waiters == 1);
+	EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
+	EXPECT_EQ(10, shs_reap(child));
+	EXPECT_EQ(0, shs_counter_read(counter, 0, &value));
+	EXPECT_EQ(2, value);
+}
+
+/* A counter that stops at its ends, and one that refuses to go beyond. */
+TEST_F(lib, counter_policies)
+{
+	int64_t first = INT64_MAX - 1, value;
+	struct shs_spec spec = { .kind = SHS_KIND_COUNTER, .type = SHS_TYPE_I64,
+				 .value = &first, .flags = SHS_INIT_SATURATE };
+	struct shs_object *counter;
+
+	ASSERT_EQ(0, shs_object_create(NULL, &spec, &counter));
+	EXPECT_EQ(0, shs_counter_add(counter, 0, 5));
+	EXPECT_EQ(0, shs_counter_read(counter, 0, &value));
+	EXPECT_EQ(INT64_MAX, value);
+	spec.flags = SHS_INIT_CHECK;
+	ASSERT_EQ(0, shs_object_create(NULL, &spec, &counter));
+	EXPECT_EQ(-ERANGE, shs_counter_add(counter, 0, 2));
+	EXPECT_EQ(0, shs_counter_add(counter, 0, 1));
+	EXPECT_EQ(0, shs_counter_read(counter, 0, &value));
+	EXPECT_EQ(INT64_MAX, value);
+	spec.flags |= SHS_INIT_SATURATE;
+	EXPECT_EQ(-EINVAL, shs_object_create(NULL, &spec, &counter));
+}
+
+/* The name of an ephemeral object goes with the last handle, and comes anew. */
+TEST_F(lib, ephemeral)
+{
+	struct shs_spec spec = mutex_spec;
+	struct shs_object *object, *other;
+
+	spec.flags = SHS_INIT_EPHEMERAL;
+	ASSERT_EQ(0, shs_object_create("brief", &spec, &object));
+	EXPECT_EQ(-EMLINK, shs_object_link(object, "second"));
+	EXPECT_EQ(0, shs_object_rename("brief", "short"));
+	EXPECT_EQ(0, shs_object_open_or_create("short", &spec, &other));
+	EXPECT_EQ(0, shs_mutex_lock(other));
+	shs_object_close(object);
+	EXPECT_EQ(0, shs_object_open("short", 0, &object));
+	shs_object_close(object);
+	shs_object_close(other);
+	EXPECT_EQ(-ENOENT, shs_object_open("short", 0, &object));
+	EXPECT_EQ(1, shs_object_open_or_create("short", &spec, &object));
+}
+
+/* Of processes that come and go each has an object, never an error between two. */
+TEST_F(lib, ephemeral_race)
+{
+	unsigned long rounds = shs_scale(300);
+	struct shs_pipe gate = shs_pipe();
+	struct shs_spec spec = mutex_spec;
+	struct shs_object *object;
+	pid_t child[3];
+
+	spec.flags = SHS_INIT_EPHEMERAL;
+	for (int i = 0; i < 3; i++) {
+		child[i] = shs_fork();
+		if (child[i])
+			continue;
+		shs_gate_pass(&gate);
+		for (unsigned long n = 0; n < rounds; n++) {
+			if (shs_object_open_or_create("brief", &spec, &object) < 0)
+				_exit(1);
+			if (shs_value_add(object, 0, 1, NULL, 0, shs_deadline_never()))
+				_exit(2);
+			shs_object_close(object);
+		}
+		_exit(0);
+	}
+	shs_gate_open(&gate);
+	for (int i = 0; i < 3; i++)
+		EXPECT_EQ(0, shs_reap(child[i]));
+	EXPECT_EQ(-ENOENT, shs_object_open("brief", 0, &object));
 }
 
 TEST_HARNESS_MAIN

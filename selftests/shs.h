@@ -281,6 +281,16 @@ static inline __u64 shs_peek(int fd, __u32 index)
 	return shs_get(fd, SHS_OP_PEEK, index);
 }
 
+#define SHS_BATCH(operations, ...)						\
+	((struct shs_ioc_batch){ .size = sizeof(struct shs_ioc_batch),		\
+				 .count = sizeof(operations) / sizeof((operations)[0]), \
+				 .ops = (unsigned long)(operations), ##__VA_ARGS__ })
+
+static inline int shs_batch(int fd, struct shs_ioc_batch *batch)
+{
+	return shs_ioctl(fd, SHS_IOC_BATCH, batch);
+}
+
 /*
  * Attachments
  */
@@ -393,6 +403,14 @@ static inline int shs_rdunlock(const struct shs_att *att, __u32 lane)
 	return shs_unlock_as(att, &SHS_LOCK(.mode = SHS_MODE_READ, .lane = lane));
 }
 
+#define SHS_CONVERT(...) \
+	((struct shs_ioc_convert){ .size = sizeof(struct shs_ioc_convert), ##__VA_ARGS__ })
+
+static inline int shs_convert(const struct shs_att *att, struct shs_ioc_convert *convert)
+{
+	return shs_ioctl(att->fd, SHS_IOC_CONVERT, convert);
+}
+
 #define SHS_ONCE(...) ((struct shs_ioc_once){ .size = sizeof(struct shs_ioc_once), ##__VA_ARGS__ })
 
 static inline int shs_once(const struct shs_att *att, struct shs_ioc_once *once)
@@ -462,10 +480,45 @@ static inline int shs_reap(pid_t child)
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
 
+/* Has ended, and is still to be reaped. */
+static inline bool shs_is_gone(pid_t child)
+{
+	siginfo_t info = { .si_pid = 0 };
+
+	waitid(P_PID, child, &info, WEXITED | WNOHANG | WNOWAIT);
+	return info.si_pid == child;
+}
+
 static inline int shs_kill(pid_t child)
 {
 	kill(child, SIGKILL);
 	return shs_reap(child);
+}
+
+/*
+ * From here to shs_let_go() a sleeping child may be woken but does not run: so it
+ * can be met between the two. 0 or a negative errno.
+ */
+static inline int shs_hold_off(pid_t child)
+{
+	struct sched_param first = { .sched_priority = 1 };
+	int cpu = sched_getcpu();
+	cpu_set_t here;
+
+	CPU_ZERO(&here);
+	CPU_SET(cpu < 0 ? 0 : cpu, &here);
+	if (sched_setaffinity(0, sizeof(here), &here) ||
+	    sched_setaffinity(child, sizeof(here), &here) ||
+	    sched_setscheduler(0, SCHED_FIFO, &first))
+		return -errno;
+	return 0;
+}
+
+static inline void shs_let_go(void)
+{
+	struct sched_param none = { .sched_priority = 0 };
+
+	sched_setscheduler(0, SCHED_OTHER, &none);
 }
 
 /* One process tells another that it got somewhere. */
