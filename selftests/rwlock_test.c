@@ -558,4 +558,67 @@ TEST_F(rwlock, writer_is_not_starved)
 	EXPECT_EQ(0, shs_trylock(&self->mine));
 }
 
+/* A value as long as they come, written by one process and peeked at by others. */
+FIXTURE(peek) {
+	int fd;
+	struct shs_pipe gate;
+};
+
+FIXTURE_VARIANT(peek) {
+	__u32 kind;
+};
+
+FIXTURE_VARIANT_ADD(peek, mutex) { SHS_KIND_MUTEX };
+FIXTURE_VARIANT_ADD(peek, rwlock) { SHS_KIND_RWLOCK };
+
+FIXTURE_SETUP(peek)
+{
+	SHS_MOUNT("");
+	self->fd = shs_create(variant->kind, SHS_TYPE_BYTES, SHS_VALUE_MAX);
+	ASSERT_LE(0, self->fd);
+	self->gate = shs_pipe();
+}
+
+FIXTURE_TEARDOWN(peek)
+{
+}
+
+static int bytes_op(int fd, enum shs_opcode code, void *bytes)
+{
+	struct shs_ioc_op op = { .size = sizeof(op), .op = code, .flags = SHS_OP_BYTES,
+				 .addr = (uintptr_t)bytes, .len = SHS_VALUE_MAX,
+				 .deadline = SHS_FOREVER };
+
+	return shs_op(fd, &op);
+}
+
+/*
+ * PEEK takes no lock, so it may see what a process is changing; but a single
+ * operation it sees wholly or not at all: object->guard holds it off.
+ */
+TEST_F(peek, not_within_an_operation)
+{
+	static unsigned char bytes[SHS_VALUE_MAX];
+	unsigned long round, rounds = shs_scale(3000), torn = 0;
+	pid_t writer = shs_fork();
+
+	if (!writer) {
+		shs_gate_pass(&self->gate);
+		for (round = 0; round < rounds; round++) {
+			memset(bytes, round, sizeof(bytes));
+			if (bytes_op(self->fd, SHS_OP_WRITE, bytes))
+				_exit(1);
+		}
+		_exit(0);
+	}
+	shs_gate_open(&self->gate);
+	for (round = 0; !shs_is_gone(writer); round++) {
+		ASSERT_EQ(0, bytes_op(self->fd, SHS_OP_PEEK, bytes));
+		torn += memcmp(bytes, bytes + 1, sizeof(bytes) - 1) != 0;
+	}
+	EXPECT_EQ(0, shs_reap(writer));
+	EXPECT_EQ(0, torn);
+	EXPECT_LT(0, round);
+}
+
 TEST_HARNESS_MAIN
