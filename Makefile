@@ -10,6 +10,8 @@ DESTDIR ?=
 export SHSTATE_CACHE ?= $(HOME)/.cache/shstate
 
 vm      := tools/vm
+# V=1 shows the commands.
+quiet   := --no-print-directory $(if $V,,-s)
 K       ?= uml
 T       ?=
 # The kernels that take minutes to build are tested where they are at hand.
@@ -55,13 +57,15 @@ endif
 programs: packages
 	@mkdir -p $O
 	+@for part in $(parts); do \
-		flock $O/lock $(MAKE) --no-print-directory -C $$part O=$O || exit; \
+		echo "# building $$part"; \
+		flock $O/lock $(MAKE) $(quiet) -C $$part O=$O || exit; \
 	done
 
 tests: programs
 	@$(vm)/source
 ifneq ($(wildcard selftests/Makefile),)
-	+@flock $O/lock $(MAKE) --no-print-directory -C selftests O=$O
+	@echo "# building selftests"
+	+@flock $O/lock $(MAKE) $(quiet) -C selftests O=$O
 endif
 
 packages:

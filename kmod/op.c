@@ -373,11 +373,12 @@ static int run_wait(const struct call *c)
 	int ret;
 
 	shs_deadline_set(&d, c->op->deadline, c->op->clock);
-	do {
+	for (;;) {
 		w.state = SHS_QUEUED;
 		ret = shs_acquire(c->obj, &w, wait ? &d : NULL);
-	} while (!ret && w.state == SHS_SETTLED);
-	return ret;
+		if (ret || w.state != SHS_SETTLED)
+			return ret;
+	}
 }
 
 static int run_notify(const struct call *c)
