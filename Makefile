@@ -99,7 +99,7 @@ endif
 	done
 
 load: module
-	insmod $O/module/kmod/shstate.ko
+	modprobe shstate 2>/dev/null || insmod $O/module/kmod/shstate.ko
 	mkdir -p /dev/shstate
 	mount -t shstate shstate /dev/shstate
 

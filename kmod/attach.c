@@ -5,6 +5,7 @@
  */
 #include <linux/anon_inodes.h>
 #include <linux/cred.h>
+#include <linux/ctype.h>
 #include <linux/file.h>
 #include <linux/pid.h>
 #include <linux/sched/mm.h>
@@ -22,6 +23,16 @@ int shs_att_check(const struct shs_attachment *att)
 bool shs_mm_is_gone(const struct shs_attachment *att)
 {
 	return !atomic_read_acquire(&att->mm->mm_users);
+}
+
+bool shs_thread_is_gone(struct pid *thread)
+{
+	bool gone;
+
+	rcu_read_lock();
+	gone = !pid_task(thread, PIDTYPE_PID);
+	rcu_read_unlock();
+	return gone;
 }
 
 /*
@@ -69,15 +80,25 @@ void shs_death_note(struct shs_attachment *att, u32 mode)
 	d->deaths++;
 }
 
+static void count_attachment(const struct shs_attachment *att, int n)
+{
+	att->obj->attachments += n;
+	if (!att->may_write)
+		att->obj->readers_attached += n;
+}
+
+/* Who may only read gets half of the places: he cannot keep the others out. */
 static int add_to_object(struct shs_attachment *att)
 {
 	struct shs_object *obj = att->obj;
-	int ret;
+	int ret = 0;
 
 	spin_lock(&obj->lock);
-	ret = obj->attachments < SHS_ATTACHMENTS_MAX ? 0 : -EUSERS;
+	if (obj->attachments >= SHS_ATTACHMENTS_MAX ||
+	    (!att->may_write && obj->readers_attached >= SHS_ATTACHMENTS_MAX / 2))
+		ret = -EUSERS;
 	if (!ret)
-		obj->attachments++;
+		count_attachment(att, 1);
 	spin_unlock(&obj->lock);
 	if (ret)
 		return ret;
@@ -87,7 +108,7 @@ static int add_to_object(struct shs_attachment *att)
 	if (ret < 0) {
 		att->id = 0;	/* it may have been written all the same */
 		spin_lock(&obj->lock);
-		obj->attachments--;
+		count_attachment(att, -1);
 		spin_unlock(&obj->lock);
 	}
 	return min(ret, 0);
@@ -104,7 +125,7 @@ static void remove_from_object(struct shs_attachment *att)
 	spin_lock(&obj->lock);
 	shs_att_die(att, &wakes);
 	xa_erase(&obj->atts, att->id);
-	obj->attachments--;
+	count_attachment(att, -1);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);
 }
@@ -145,6 +166,20 @@ static int alloc_private(struct shs_attachment *att)
 	return -ENOMEM;
 }
 
+/*
+ * A process names itself as it likes, and the name is shown to others: what could
+ * forge a line or move a terminal's cursor is replaced here, once.
+ */
+static void name_process(struct shs_attachment *att)
+{
+	char *c;
+
+	get_task_comm(att->comm, current->group_leader);
+	for (c = att->comm; *c; c++)
+		if (!isascii(*c) || !isprint(*c))
+			*c = '?';
+}
+
 static struct shs_attachment *att_new(struct file *file, struct shs_object *obj)
 {
 	struct shs_attachment *att = kmem_cache_zalloc(shs_att_cache, GFP_KERNEL_ACCOUNT);
@@ -158,7 +193,7 @@ static struct shs_attachment *att_new(struct file *file, struct shs_object *obj)
 	att->mm = current->mm;
 	mmgrab(att->mm);
 	att->pid = get_pid(task_tgid(current));
-	get_task_comm(att->comm, current->group_leader);
+	name_process(att);
 	att->uid = current_uid();
 	INIT_LIST_HEAD(&att->tickets);
 
@@ -189,7 +224,7 @@ static void fill_reply(struct shs_ioc_attach *a, const struct shs_attachment *at
 	a->value_size = g->value_size;
 	a->value_offset = g->shared_bytes ? SHS_VALUE_OFFSET : 0;
 	a->slot_stride = g->slot_stride;
-	a->lanes = g->lanes;
+	a->lanes = obj->kind == SHS_KIND_COUNTER && !att->may_write ? 0 : g->lanes;
 	a->lane_stride = g->lane_stride;
 	a->threads = SHS_THREADS_MAX;
 	a->threads_offset = g->lanes_bytes;
@@ -279,7 +314,7 @@ static void att_fdinfo(struct seq_file *m, struct file *file)
 	static const char * const state[] = { "new", "live", "dead" };
 	struct shs_attachment *att = file->private_data;
 
-	shs_show_object(m, att->obj);
+	shs_show_object(m, att->obj, true);
 	seq_printf(m, "attachment:\t%u %s\n", att->id, state[READ_ONCE(att->state)]);
 }
 

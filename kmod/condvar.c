@@ -39,14 +39,26 @@ void shs_ticket_add(struct shs_object *obj, struct shs_ticket *t)
 	shs_enqueue(obj, &t->w);
 }
 
+/* Nobody will come back for it: its thread ended between an interruption and now. */
+static bool is_left_behind(struct shs_waiter *w)
+{
+	return !w->task && shs_thread_is_gone(container_of(w, struct shs_ticket, w)->thread);
+}
+
 /* Wakes the count longest waiting; returns how many. */
 u32 shs_condvar_notify(struct shs_object *obj, u64 count, struct shs_wakes *wakes)
 {
+	struct shs_waiter *w;
 	u32 n = 0;
 
 	lockdep_assert_held(&obj->lock);
 	while (n < count && !list_empty(&obj->queue)) {
-		shs_settle(obj, list_first_entry(&obj->queue, struct shs_waiter, node), 0, wakes);
+		w = list_first_entry(&obj->queue, struct shs_waiter, node);
+		if (is_left_behind(w)) {
+			shs_settle(obj, w, -ENXIO, wakes);
+			continue;
+		}
+		shs_settle(obj, w, 0, wakes);
 		n++;
 	}
 	return n;

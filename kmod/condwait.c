@@ -61,16 +61,6 @@ static struct shs_ticket *find_own(struct shs_attachment *att)
 	return found;
 }
 
-static bool thread_is_gone(const struct shs_ticket *t)
-{
-	bool gone;
-
-	rcu_read_lock();
-	gone = !pid_task(t->thread, PIDTYPE_PID);
-	rcu_read_unlock();
-	return gone;
-}
-
 /*
  * Tickets left behind: this thread's own, which it abandoned by not calling again,
  * and those of threads that ended meanwhile.  So a thread has one ticket at most.
@@ -84,7 +74,7 @@ static void drop_abandoned(struct shs_attachment *att)
 
 	spin_lock(&obj->lock);
 	list_for_each_entry_safe(t, next, &att->tickets, att_node) {
-		if (t->thread != task_pid(current) && !thread_is_gone(t))
+		if (t->thread != task_pid(current) && !shs_thread_is_gone(t->thread))
 			continue;
 		shs_ticket_drop(obj, t, true, &wakes);
 		list_add(&t->att_node, &dropped);
@@ -158,6 +148,8 @@ static int resume(struct condwait *c)
 	else
 		c->ticket->w.task = current;
 	spin_unlock(&obj->lock);
+	if (ret)
+		ticket_end(c->att, c->ticket, true);
 	return ret;
 }
 
@@ -188,25 +180,37 @@ static int take_back(struct condwait *c)
 {
 	static const struct shs_deadline never = { KTIME_MAX, CLOCK_MONOTONIC };
 	struct shs_waiter w = { .att = c->mutex };
+	int ret;
 
-	return shs_acquire(c->mutex->obj, &w, &never);
+	for (;;) {
+		ret = shs_acquire(c->mutex->obj, &w, &never);
+		if (ret != -EAGAIN)	/* a word that others rewrite without end */
+			return ret;
+		if (signal_pending(current))
+			return -ERESTARTSYS;
+		cond_resched();
+	}
 }
 
+/*
+ * However the sleep ended but for a signal, also by the end of the condvar's
+ * attachment (-ENXIO): the mutex is taken back before the caller is told.
+ */
 static int condwait(struct condwait *c, bool started)
 {
-	bool expired, owns;
-	int ret;
+	int ret, slept;
 
 	ret = started ? resume(c) : begin(c);
 	if (ret)
 		return ret;
-	ret = sleep_on_ticket(c) ?: take_back(c);
+	slept = sleep_on_ticket(c);
+	ret = slept == -ERESTARTSYS ? slept : take_back(c);
 	if (ret == -ERESTARTSYS && !fatal_signal_pending(current))
 		return ret;
-	expired = c->ticket->expired;
-	owns = !ret || ret == -EOWNERDEAD;
-	ticket_end(c->att, c->ticket, !owns);
-	return !ret && expired ? -ETIMEDOUT : ret;
+	if (!slept && c->ticket->expired)
+		slept = -ETIMEDOUT;
+	ticket_end(c->att, c->ticket, ret && ret != -EOWNERDEAD);
+	return ret ?: slept;
 }
 
 /* The mutex attachment behind fd, with its file held; or what is wrong with it. */

@@ -150,6 +150,7 @@ struct shs_object {
 	bool paged;			/* [l] control and shared are pages, not data */
 	u32 opens, names;		/* [l] */
 	u32 attachments;		/* [l] entries of atts */
+	u32 readers_attached;		/* [l] those that may only read */
 	void *data;			/* control and shared until the first attach */
 	struct shs_control *control;	/* [l] */
 	struct shs_shared *shared;	/* [l] and guard; NULL for kinds without */
@@ -197,6 +198,7 @@ u64 shs_now_ns(void);
 void shs_wake_add(struct shs_wakes *wakes, struct task_struct *task);
 void shs_wakes_flush(struct shs_wakes *wakes);
 bool shs_mm_is_gone(const struct shs_attachment *att);
+bool shs_thread_is_gone(struct pid *thread);
 void shs_death_note(struct shs_attachment *att, u32 mode);
 
 /* ---- attachments, core.c ---- */

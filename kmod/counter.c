@@ -21,12 +21,13 @@ static s64 *base_of(const struct shs_object *obj)
 	return (void *)obj->control + SHS_VALUE_OFFSET;
 }
 
+/* Of an attachment that may only read nothing counts, whatever it wrote. */
 static u64 lanes_of(const struct shs_attachment *att, u32 index)
 {
 	u64 sum = 0;
 	u32 i;
 
-	for (i = 0; i < att->obj->geo.lanes; i++)
+	for (i = 0; att->may_write && i < att->obj->geo.lanes; i++)
 		sum += atomic64_read(shs_lane(att, i) + index);
 	return sum;
 }

@@ -92,7 +92,7 @@ void shs_remove_name(struct inode *inode)
 	inode_lock_nested(dir, I_MUTEX_PARENT);
 	dentry = d_find_alias(inode);
 	if (dentry && !shs_unlink(dir, dentry))
-		d_delete(dentry);
+		d_invalidate(dentry);	/* also what is mounted on it goes */
 	inode_unlock(dir);
 	dput(dentry);
 }

@@ -182,14 +182,7 @@ static void show_value(struct seq_file *m, struct shs_object *obj)
 	seq_printf(m, shs_type_is_signed(obj->type) ? "value:\t%lld\n" : "value:\t%llu\n", v);
 }
 
-/* A process names itself as it likes; last on its line. */
-static void show_comm(struct seq_file *m, const char *comm)
-{
-	seq_escape(m, comm, "\n\\");
-	seq_putc(m, '\n');
-}
-
-void shs_show_object(struct seq_file *m, struct shs_object *obj)
+void shs_show_object(struct seq_file *m, struct shs_object *obj, bool readable)
 {
 	struct shs_ioc_death d = { };
 	struct shs_ioc_info i = { };
@@ -201,16 +194,13 @@ void shs_show_object(struct seq_file *m, struct shs_object *obj)
 	get_info(obj, &i);
 	seq_printf(m, "kind:\t%s\ntype:\t%s\ncount:\t%u\nflags:\t%#x\n",
 		   kind_name[i.kind], type_name[i.type], i.count, i.flags);
-	show_value(m, obj);
+	if (readable)
+		show_value(m, obj);
 	seq_printf(m, "state:\t%#x\nwaiters:\t%u\nreaders:\t%u\nattachments:\t%u\n",
 		   i.state, i.waiters, i.readers, i.attachments);
-	if (i.holder_pid || i.holder_comm[0]) {
-		seq_printf(m, "holder:\t%d ", i.holder_pid);
-		show_comm(m, i.holder_comm);
-	}
-	if (!get_death(obj, &d)) {
-		seq_printf(m, "death:\t%d %s %u at %llu of %llu ", d.pid, why_name[d.why],
-			   d.code, d.when_realtime_ns, d.deaths);
-		show_comm(m, d.comm);
-	}
+	if (i.holder_pid || i.holder_comm[0])
+		seq_printf(m, "holder:\t%d %s\n", i.holder_pid, i.holder_comm);
+	if (!get_death(obj, &d))
+		seq_printf(m, "death:\t%d %s %u at %llu of %llu %s\n", d.pid, why_name[d.why],
+			   d.code, d.when_realtime_ns, d.deaths, d.comm);
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SHS_IOC_LOCK, SHS_IOC_UNLOCK and SHS_IOC_ONCE: thin, over the kinds' state machines. */
+/* SHS_IOC_LOCK, UNLOCK, CONVERT and ONCE: thin, over the kinds' state machines. */
 #include <linux/nospec.h>
 #include "shstate.h"
 

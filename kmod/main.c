@@ -94,7 +94,7 @@ static int object_release(struct inode *inode, struct file *file)
 
 static void object_fdinfo(struct seq_file *m, struct file *file)
 {
-	shs_show_object(m, file_inode(file)->i_private);
+	shs_show_object(m, file_inode(file)->i_private, file->f_mode & FMODE_READ);
 }
 
 const struct file_operations shs_object_fops = {

@@ -147,7 +147,8 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 		if (cmpxchg(word, old, new) == old)
 			break;
 	}
-	shs_kick_head(obj, wakes);
+	if (!list_empty(&obj->queue))
+		shs_kick_head(obj, wakes);
 }
 
 static int free_word(struct shs_object *obj, u32 id, bool died, bool keep_died)

@@ -5,8 +5,8 @@
  *   shell --INIT--> ready --no opens and no names--> gone
  *
  * opens counts open files (an O_PATH file is none), names the directory entries.
- * At zero of both the value is freed and uncharged under no lock that an opener
- * could hold; the inode may live on under an O_PATH file, whose re-open then fails:
+ * At zero of both the value is freed and uncharged; nobody can reach it any more.
+ * The inode may live on under an O_PATH file, whose re-open then fails:
  *
  *   last close                      re-open through /proc/self/fd
  *   lock; opens 1 -> 0; gone

@@ -111,7 +111,7 @@ long shs_abi(void __user *argp);
 long shs_info(struct shs_object *obj, void __user *argp);
 long shs_death(struct shs_object *obj, void __user *argp);
 long shs_meta(struct shs_object *obj, void __user *argp);
-void shs_show_object(struct seq_file *m, struct shs_object *obj);
+void shs_show_object(struct seq_file *m, struct shs_object *obj, bool readable);
 
 /* main.c: structs that begin with their size */
 int shs_size_in(u32 *usize, size_t min, void __user *argp);

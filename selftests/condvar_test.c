@@ -4,6 +4,7 @@
  * no notify that gets lost, whatever happens to the one it was for.
  */
 #include "shs.h"
+#include <pthread.h>
 
 FIXTURE(condvar) {
 	int fd, mutex_fd;
@@ -421,6 +422,52 @@ TEST_F(condvar, abandoned_after_notify)
 	EXPECT_EQ(-SIGKILL, shs_kill(first));
 	EXPECT_EQ(0, shs_reap(second));
 	EXPECT_EQ(0, shs_info(self->fd).waiters);
+}
+
+static void *wait_once(void *argument)
+{
+	struct shs_att *att = argument;
+
+	shs_lock(&att[1]);
+	return (void *)(long)shs_wait(&att[0], &SHS_WAIT(.mutex_fd = att[1].fd,
+							 .deadline = SHS_FOREVER));
+}
+
+/*
+ * A thread whose wait was interrupted ended without calling again, and its process
+ * lives on: a notify passes its place over.
+ */
+TEST_F(condvar, thread_ended_after_interruption)
+{
+	struct shs_pipe ended = shs_pipe();
+	pid_t first, second;
+
+	handle(SIGUSR1, 0);
+	first = shs_fork();
+	if (!first) {
+		struct shs_att att[2];
+		pthread_t thread;
+		void *outcome;
+
+		if (shs_attach(&att[0], self->fd) || shs_attach(&att[1], self->mutex_fd) ||
+		    pthread_create(&thread, NULL, wait_once, att))
+			_exit(1);
+		SHS_AWAIT(self->fd, info.waiters == 1);
+		pthread_kill(thread, SIGUSR1);
+		pthread_join(thread, &outcome);
+		if ((long)outcome != -EINTR)
+			_exit(2);
+		shs_say(&ended);
+		for (;;)
+			pause();
+	}
+	shs_hear(&ended);
+	second = waiter(self, WAIT_FOREVER, NULL);
+	SHS_AWAIT(self->fd, info.waiters == 2);
+	EXPECT_EQ(1, notify(self->fd, 1));
+	EXPECT_EQ(0, shs_reap(second));
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+	EXPECT_EQ(-SIGKILL, shs_kill(first));
 }
 
 /* However many wait, all of them are woken by one notify. */

@@ -139,6 +139,28 @@ TEST_F(counter, access_modes)
 	EXPECT_EQ(1, shs_load(self->fd, 0));
 }
 
+/*
+ * An attachment may be made with a fd that may only read, and its private region is
+ * writable like any: what it writes into lanes is not summed, alive or dead.
+ */
+TEST_F(counter, read_only_lanes)
+{
+	__u64 lane_zero;
+	struct shs_att att;
+	int ro;
+
+	ASSERT_EQ(0, shs_link(self->fd, "hits"));
+	ro = shs_open("hits", O_RDONLY);
+	ASSERT_EQ(0, shs_attach(&att, ro));
+	EXPECT_EQ(0, att.is.lanes);
+	*(volatile __u64 *)shs_lane(&att, 0) = 1000000;
+	lane_zero = *(volatile __u64 *)shs_lane(&att, 0);
+	EXPECT_EQ(1000000, lane_zero);
+	EXPECT_EQ(0, shs_load(self->fd, 0));
+	EXPECT_EQ(0, munmap(att.private, att.is.private_size));
+	EXPECT_EQ(0, shs_load(self->fd, 0));
+}
+
 /* The largest array has a lane for all of it, and a place for each in the base. */
 TEST_F(counter, largest_array)
 {

@@ -907,6 +907,17 @@ TEST_F(fs, fdinfo)
 	EXPECT_FALSE(fdinfo_has(fd, "holder:", pid));
 }
 
+/* A descriptor that may not read the value does not show it there either. */
+TEST_F(fs, fdinfo_of_write_only)
+{
+	int fd = named("hits"), wo = shs_open("hits", O_WRONLY);
+
+	ASSERT_EQ(0, shs_write(fd, "77"));
+	EXPECT_TRUE(fdinfo_has(fd, "value:", "77"));
+	EXPECT_TRUE(fdinfo_has(wo, "kind:", ""));
+	EXPECT_FALSE(fdinfo_has(wo, "value:", ""));
+}
+
 /* A process cannot write lines of its own there by the name that it gives itself. */
 TEST_F(fs, fdinfo_is_not_forged)
 {

@@ -343,6 +343,29 @@ TEST_F(lib, fork_of_fork)
 	EXPECT_EQ(4, sum);
 }
 
+/* A child that no fork handler saw: the first refusal makes the library attach anew. */
+TEST_F(lib, fork_without_handlers)
+{
+	struct shs_spec spec = { .kind = SHS_KIND_RWLOCK, .type = SHS_TYPE_I64 };
+	struct shs_object *rwlock;
+	uint32_t lane;
+	pid_t child;
+
+	ASSERT_EQ(0, shs_object_create(NULL, &spec, &rwlock));
+	ASSERT_EQ(0, shs_rwlock_read(rwlock, &lane));
+	ASSERT_EQ(0, shs_mutex_lock(self->mutex));
+	ASSERT_EQ(0, shs_mutex_unlock(self->mutex));
+	child = _Fork();
+	if (!child) {
+		if (shs_rwlock_read(rwlock, &lane) || shs_rwlock_read_unlock(rwlock, lane))
+			_exit(1);
+		_exit(shs_mutex_lock(self->mutex) || shs_mutex_unlock(self->mutex) ? 2 : 0);
+	}
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
+	shs_object_close(rwlock);
+}
+
 /* The holder dies while its child, the handle in hand, lives: the next one is told. */
 TEST_F(lib, owner_died)
 {

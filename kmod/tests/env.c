@@ -94,3 +94,9 @@ int shs_sleep(struct shs_waiter *w, const struct shs_deadline *d)
 	(void)d;
 	return env_sleep_result;
 }
+
+/* Simulated threads end with their process only. */
+bool shs_thread_is_gone(struct pid *thread)
+{
+	return false;
+}

@@ -217,8 +217,8 @@ int shs_attach_call(struct shs_object *object, unsigned int request, void *argum
 		if (ret)
 			return ret;
 		ret = shs_restart_ioctl(handle->attachment, request, argument);
-		if (ret != -ESTALE || again)
-			return ret;
+		if (ret != -ESTALE || again || handle->pid == getpid())
+			return ret;	/* or it is another descriptor that is stale */
 		forget_stale(handle, number);
 	}
 }

@@ -85,10 +85,7 @@ uint32_t shs_thread_lane(const struct handle *handle)
 	if (!self.number)
 		self.number = take_number();
 	lane = own_lane(lanes);
-	if (lane < 0)
-		return lanes - 1;
-	write_slot(handle, lane);
-	return lane;
+	return lane < 0 ? lanes - 1 : (uint32_t)lane;
 }
 
 /* So that end() runs for this thread; not needed by one that never held. */
@@ -108,7 +105,7 @@ void shs_thread_holds(struct handle *handle, uint32_t mode)
 		atomic_store_explicit(&handle->holder[mode], gettid(), memory_order_release);
 		return;
 	}
-	/* Again: it may have been attached anew in between. */
+	/* Not before the kernel took the lock: till then the regions may be a parent's. */
 	lane = own_lane(handle->object.lane_count);
 	if (lane >= 0)
 		write_slot(handle, lane);

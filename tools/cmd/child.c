@@ -38,13 +38,18 @@ static void pass_on(const siginfo_t *info, pid_t child)
 		kill(child, info->si_signo);
 }
 
-/* Stopped as one, so that the shell sees the job stop. True when it has ended. */
+/*
+ * What the terminal stops is stopped as one, so that the shell sees the job stop and
+ * continues both. Who stops the child alone by SIGSTOP continues it alone. True when
+ * it has ended.
+ */
 static bool has_ended(pid_t child, int *status)
 {
 	while (waitpid(child, status, WNOHANG | WUNTRACED) == child) {
 		if (!WIFSTOPPED(*status))
 			return true;
-		raise(SIGSTOP);
+		if (WSTOPSIG(*status) != SIGSTOP)
+			raise(SIGSTOP);
 	}
 	return false;
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Hold a lock while a command runs, in the manner of flock(1). */
 #include <errno.h>
+#include <sched.h>
 #include <string.h>
 
 #include "cmd.h"
@@ -47,10 +48,10 @@ static int open_lock(const struct request *request, struct shs_object **object)
 		.mode = 0666,
 	};
 	unsigned int flags = request->shared ? SHS_OPEN_RDONLY : 0;
-	int ret;
+	int turns, ret = -EAGAIN;
 
 	/* One lost between the two is somebody's success or removal: try again. */
-	for (;;) {
+	for (turns = 0; turns < 10000; turns++, sched_yield()) {
 		ret = shs_object_open(request->name, flags, object);
 		if (ret != -ENOENT || request->no_create)
 			break;

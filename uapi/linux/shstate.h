@@ -341,7 +341,9 @@ struct shs_ioc_convert {
  * SHS_IOC_WAIT on a condvar's attachment.  Releases the mutex, waits for a
  * notify, takes the mutex again.  0, -ETIMEDOUT and -EOWNERDEAD mean that the
  * mutex is held again.  On -EINTR it is not: call again with the same struct,
- * whose started field the kernel has set; the place in the queue was kept.
+ * whose started field the kernel has set; the place in the queue was kept.  After
+ * any other error of a new wait the mutex is as it was before; only the end of its
+ * own attachment (-ENXIO) loses it.
  */
 struct shs_ioc_wait {
 	__u32 size;
