@@ -407,7 +407,8 @@ TEST_F(map, outlives_descriptors)
 	if (variant->kind == SHS_KIND_COUNTER) {
 		EXPECT_EQ(0, shs_op(fd, &SHS_OP(ADD, .arg = 7)));
 		*(__s64 *)shs_lane(&self->att, 0) = 1;
-		EXPECT_EQ(8, shs_load(fd, 0));
+		/* one that may only read has no lane that counts */
+		EXPECT_EQ(self->att.is.lanes ? 8 : 7, shs_load(fd, 0));
 	}
 	EXPECT_EQ(0, munmap(self->att.private, self->att.is.private_size));
 	EXPECT_EQ(0, munmap((void *)self->att.control, self->att.is.control_size));
