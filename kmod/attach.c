@@ -135,6 +135,9 @@ static void att_free(struct shs_attachment *att)
 	struct shs_object *obj = att->obj;
 
 	remove_from_object(att);
+	kvfree(att->reads);
+	kvfree(att->cycle);
+	kvfree(att->added);
 	if (att->private_mem) {
 		free_pages_exact(att->private_mem, shs_private_size(obj));
 		shs_uncharge(obj->sb, att->uid, 0, shs_private_size(obj));
@@ -166,16 +169,45 @@ static int alloc_private(struct shs_attachment *att)
 	return -ENOMEM;
 }
 
+/* What its kind and policies ask for beside the pages. */
+static int alloc_books(struct shs_attachment *att)
+{
+	const struct shs_object *obj = att->obj;
+	u32 i;
+
+	if (obj->flags & SHS_INIT_LIVE) {
+		att->added = kvcalloc(obj->count, sizeof(*att->added), SHS_GFP);
+		return att->added ? 0 : -ENOMEM;
+	}
+	if (!obj->graph)
+		return 0;
+	att->cycle = kvcalloc(SHS_CYCLE_MAX, sizeof(*att->cycle), SHS_GFP);
+	if (!att->cycle)
+		return -ENOMEM;
+	if (!obj->geo.lanes)
+		return 0;
+	att->reads = kvcalloc(obj->geo.lanes, sizeof(*att->reads), SHS_GFP);
+	if (!att->reads)
+		return -ENOMEM;
+	for (i = 0; i < obj->geo.lanes; i++) {
+		INIT_LIST_HEAD(&att->reads[i].node);
+		att->reads[i].lane = shs_lane(att, i);
+	}
+	return 0;
+}
+
 /*
  * A process names itself as it likes, and the name is shown to others: what could
  * forge a line or move a terminal's cursor is replaced here, once.
  */
-static void name_process(struct shs_attachment *att)
+void shs_process_name(char *name, const struct task_struct *task)
 {
 	char *c;
 
-	get_task_comm(att->comm, current->group_leader);
-	for (c = att->comm; *c; c++)
+	rcu_read_lock();
+	strscpy(name, READ_ONCE(task->group_leader)->comm, TASK_COMM_LEN);
+	rcu_read_unlock();
+	for (c = name; *c; c++)
 		if (!isascii(*c) || !isprint(*c))
 			*c = '?';
 }
@@ -193,13 +225,13 @@ static struct shs_attachment *att_new(struct file *file, struct shs_object *obj)
 	att->mm = current->mm;
 	mmgrab(att->mm);
 	att->pid = get_pid(task_tgid(current));
-	name_process(att);
+	shs_process_name(att->comm, current);
 	att->uid = current_uid();
 	INIT_LIST_HEAD(&att->tickets);
 
-	ret = shs_object_page_in(obj);
+	ret = alloc_private(att);
 	if (!ret)
-		ret = alloc_private(att);
+		ret = alloc_books(att);
 	if (!ret)
 		ret = add_to_object(att);
 	if (ret) {
@@ -222,7 +254,7 @@ static void fill_reply(struct shs_ioc_attach *a, const struct shs_attachment *at
 	a->shared_size = PAGE_ALIGN(g->shared_bytes);
 	a->private_size = shs_private_size(obj);
 	a->value_size = g->value_size;
-	a->value_offset = g->shared_bytes ? SHS_VALUE_OFFSET : 0;
+	a->value_offset = g->shared_bytes || obj->kind == SHS_KIND_ONCE ? SHS_VALUE_OFFSET : 0;
 	a->slot_stride = g->slot_stride;
 	a->lanes = obj->kind == SHS_KIND_COUNTER && !att->may_write ? 0 : g->lanes;
 	a->lane_stride = g->lane_stride;
@@ -259,7 +291,8 @@ long shs_attach(struct file *file, struct shs_object *obj, void __user *argp)
 		att_free(att);
 		goto put_fd;
 	}
-	ret = shs_copy_out(argp, &args, sizeof(args));
+	/* the object's pages last: they stay, so nothing may fail after them */
+	ret = shs_copy_out(argp, &args, sizeof(args)) ?: shs_object_page_in(obj);
 	if (ret) {
 		fput(att_file);
 		goto put_fd;
@@ -275,6 +308,7 @@ static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct shs_attachment *att = file->private_data;
 	void __user *argp = (void __user *)arg;
+	u32 size;
 	int ret;
 
 	switch (cmd) {
@@ -284,6 +318,11 @@ static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return shs_death(att->obj, argp);
 	case SHS_IOC_META:
 		return shs_meta(att->obj, argp);
+	case SHS_IOC_THREADS:
+		return shs_threads(att->obj, argp);
+	case SHS_IOC_OP:
+	case SHS_IOC_CYCLE:
+	case SHS_IOC_RECOVER:
 	case SHS_IOC_LOCK:
 	case SHS_IOC_UNLOCK:
 	case SHS_IOC_WAIT:
@@ -305,6 +344,13 @@ static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return shs_convert(att, argp);
 	case SHS_IOC_WAIT:
 		return shs_condvar_wait(att, argp);
+	case SHS_IOC_RECOVER:
+		return shs_recover_value(att, argp);
+	case SHS_IOC_CYCLE:
+		return shs_cycle(att, argp);
+	case SHS_IOC_OP:
+		ret = shs_size_in(&size, sizeof(struct shs_ioc_op), argp);
+		return ret ?: shs_op(att->obj_file, att, argp, size, true);
 	}
 	return shs_once(att, argp);
 }

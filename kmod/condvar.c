@@ -5,6 +5,16 @@
  *   QUEUED --notify--> SETTLED --mutex taken again--> dropped
  *      \--deadline--> dropped from the queue (expired) --mutex taken again--> dropped
  *
+ * A notify does not wake: it moves the sleeper to the queue of the mutex (again, with
+ * both locks held), so that of any number one at a time is woken, when the mutex is
+ * free.  Only who does not sleep, for a signal's sake, or has lost his mutex's
+ * attachment, is left to look for himself:
+ *
+ *   notifier (condvar's lock, then the mutex's)      waiter
+ *   w: SETTLED, not woken; again: queued             sleeps on w
+ *                                                    woken by the mutex, or a signal:
+ *                                                    w is settled: goes on with again
+ *
  * A wait enqueues its ticket before it releases the mutex, so a notify by whoever
  * takes the mutex next finds it:
  *
@@ -17,7 +27,7 @@
  * A signal leaves the ticket where it is; the restarted call finds it by attachment
  * and thread.  A settled ticket that is dropped before its wait returned (killed,
  * abandoned, its attachment dead) passes its notify on.  All waiters use the same
- * mutex, known by its serial number.
+ * mutex (or rwlock, for writing), known by its serial number.
  */
 #include "core.h"
 
@@ -45,6 +55,28 @@ static bool is_left_behind(struct shs_waiter *w)
 	return !w->task && shs_thread_is_gone(container_of(w, struct shs_ticket, w)->thread);
 }
 
+/* Its sleeper, if it has one, now waits for the mutex, whose lock is held too. */
+static void requeue(struct shs_object *mutex, struct shs_ticket *t)
+{
+	if (!t->w.task || t->again.att->state != SHS_ATT_LIVE)
+		return;
+	t->again.task = t->w.task;
+	t->w.task = NULL;	/* not to be woken by the notify */
+	t->requeued = true;
+	shs_enqueue(mutex, &t->again);
+}
+
+static void notify(struct shs_object *obj, struct shs_ticket *t, struct shs_wakes *wakes)
+{
+	struct shs_object *mutex = t->again.att->obj;
+
+	spin_lock_nested(&mutex->lock, SINGLE_DEPTH_NESTING);
+	requeue(mutex, t);
+	shs_settle(obj, &t->w, 0, wakes);
+	shs_pass(mutex, wakes);
+	spin_unlock(&mutex->lock);
+}
+
 /* Wakes the count longest waiting; returns how many. */
 u32 shs_condvar_notify(struct shs_object *obj, u64 count, struct shs_wakes *wakes)
 {
@@ -58,7 +90,7 @@ u32 shs_condvar_notify(struct shs_object *obj, u64 count, struct shs_wakes *wake
 			shs_settle(obj, w, -ENXIO, wakes);
 			continue;
 		}
-		shs_settle(obj, w, 0, wakes);
+		notify(obj, container_of(w, struct shs_ticket, w), wakes);
 		n++;
 	}
 	return n;
@@ -80,7 +112,8 @@ void shs_ticket_drop(struct shs_object *obj, struct shs_ticket *t, bool pass,
 /*
  * Queued tickets of the dead attachment were settled with -ENXIO already.  One that
  * had been notified gives the notify to the next and is marked the same, so that it
- * is passed on once whoever drops it: its sleeper or the attachment's release.
+ * is passed on once whoever drops it: its sleeper or the attachment's release.  One
+ * that waits for the mutex by it has a living sleeper, who uses it or passes it on.
  */
 static void condvar_repair(struct shs_object *obj, struct shs_attachment *att,
 			   struct shs_wakes *wakes)
@@ -89,7 +122,7 @@ static void condvar_repair(struct shs_object *obj, struct shs_attachment *att,
 
 	lockdep_assert_held(&obj->lock);
 	list_for_each_entry(t, &att->tickets, att_node) {
-		if (t->expired || t->w.result)
+		if (t->expired || t->w.result || t->requeued)
 			continue;
 		t->w.result = -ENXIO;
 		shs_condvar_notify(obj, 1, wakes);

@@ -4,10 +4,12 @@
  *
  *   new wait    ticket on the queue; mutex released; started = 1
  *   sleep       until settled (notify), expired (deadline), or a signal
- *   take back   the mutex, without deadline, or until a signal
+ *   take back   the mutex, in whose queue a notify has put the ticket already; without
+ *               deadline, or until a signal
  *
- * A signal in either sleep returns -ERESTARTSYS and keeps the ticket; started, in
- * the caller's struct, makes the restarted call go on with it.
+ * The mutex may be a rwlock, held for writing.  A signal in either sleep returns
+ * -ERESTARTSYS and keeps the ticket; started, in the caller's struct, makes the
+ * restarted call go on with it.
  */
 #include <linux/file.h>
 #include <linux/pid.h>
@@ -17,12 +19,32 @@
 struct condwait {
 	struct shs_attachment *att;	/* of the condvar */
 	struct shs_attachment *mutex;
+	struct file *mutex_file;
 	struct shs_deadline deadline;
 	struct shs_ticket *ticket;
 };
 
+static struct shs_ticket *ticket_new(const struct condwait *c)
+{
+	struct shs_ticket *t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+
+	if (!t)
+		return NULL;
+	t->thread = get_pid(task_pid(current));
+	t->mutex_file = get_file(c->mutex_file);
+	t->w.att = c->att;
+	t->w.task = current;
+	t->w.thread = t->thread;
+	t->again.att = c->mutex;
+	t->again.mode = SHS_MODE_EXCLUSIVE;
+	t->again.thread = t->thread;
+	t->again.patient = true;
+	return t;
+}
+
 static void ticket_free(struct shs_ticket *t)
 {
+	fput(t->mutex_file);
 	put_pid(t->thread);
 	kfree(t);
 }
@@ -88,14 +110,16 @@ static void drop_abandoned(struct shs_attachment *att)
 /* Releases the mutex that the caller's process holds. */
 static int release_mutex(struct shs_attachment *att)
 {
-	struct shs_waiter w = { .att = att };
+	struct shs_waiter w = { .att = att, .thread = task_pid(current) };
 	struct shs_object *obj = att->obj;
 	struct shs_wakes wakes = { };
 	int ret = -ENXIO;
 
 	spin_lock(&obj->lock);
-	if (att->state == SHS_ATT_LIVE)
-		ret = shs_mutex_ops.release(obj, &w, false, &wakes);
+	if (shs_mutex_is_nested(obj, &w))
+		ret = -EDEADLK;
+	else if (att->state == SHS_ATT_LIVE)
+		ret = shs_kind_ops(obj->kind)->release(obj, &w, false, &wakes);
 	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);
@@ -110,13 +134,9 @@ static int begin(struct condwait *c)
 	int ret = -ENXIO;
 
 	drop_abandoned(att);
-	t = kzalloc(sizeof(*t), GFP_KERNEL_ACCOUNT);
+	t = ticket_new(c);
 	if (!t)
 		return -ENOMEM;
-	t->w.att = att;
-	t->w.task = current;
-	t->thread = get_pid(task_pid(current));
-
 	spin_lock(&obj->lock);
 	if (att->state == SHS_ATT_LIVE)
 		ret = shs_condvar_bind(obj, c->mutex->obj->serial);
@@ -137,20 +157,18 @@ static int begin(struct condwait *c)
 static int resume(struct condwait *c)
 {
 	struct shs_object *obj = c->att->obj;
-	int ret = 0;
 
 	c->ticket = find_own(c->att);
 	if (!c->ticket)
 		return -EINVAL;
-	spin_lock(&obj->lock);
-	if (obj->condvar.mutex_serial != c->mutex->obj->serial)
-		ret = -EINVAL;
-	else
-		c->ticket->w.task = current;
-	spin_unlock(&obj->lock);
-	if (ret)
+	if (c->ticket->again.att != c->mutex) {
 		ticket_end(c->att, c->ticket, true);
-	return ret;
+		return -EINVAL;
+	}
+	spin_lock(&obj->lock);
+	c->ticket->w.task = current;
+	spin_unlock(&obj->lock);
+	return 0;
 }
 
 /* 0: notified or expired.  -ERESTARTSYS: neither yet, nobody sleeps on it now. */
@@ -179,17 +197,20 @@ static int sleep_on_ticket(struct condwait *c)
 static int take_back(struct condwait *c)
 {
 	static const struct shs_deadline never = { KTIME_MAX, CLOCK_MONOTONIC };
-	struct shs_waiter w = { .att = c->mutex };
+	struct shs_ticket *t = c->ticket;
 	int ret;
 
-	for (;;) {
-		ret = shs_acquire(c->mutex->obj, &w, &never);
-		if (ret != -EAGAIN)	/* a word that others rewrite without end */
-			return ret;
-		if (signal_pending(current))
-			return -ERESTARTSYS;
+	ret = t->requeued ? shs_acquire_queued(c->mutex->obj, &t->again, &never) : -EAGAIN;
+	while (ret == -EAGAIN) {	/* also by a word that others rewrite without end */
+		ret = shs_acquire(c->mutex->obj, &t->again, &never);
+		if (ret == -EAGAIN && signal_pending(current))
+			ret = -ERESTARTSYS;
 		cond_resched();
 	}
+	spin_lock(&c->att->obj->lock);
+	t->requeued = false;
+	spin_unlock(&c->att->obj->lock);
+	return ret;
 }
 
 /*
@@ -213,7 +234,7 @@ static int condwait(struct condwait *c, bool started)
 	return ret ?: slept;
 }
 
-/* The mutex attachment behind fd, with its file held; or what is wrong with it. */
+/* The attachment of a mutex or rwlock behind fd, with its file held; or what is wrong with it. */
 static struct shs_attachment *get_mutex(int fd, const struct shs_object *condvar,
 					struct file **file)
 {
@@ -226,7 +247,8 @@ static struct shs_attachment *get_mutex(int fd, const struct shs_object *condvar
 	if ((*file)->f_op != &shs_att_fops)
 		goto put;
 	att = (*file)->private_data;
-	if (att->obj->kind != SHS_KIND_MUTEX || att->obj->sb != condvar->sb)
+	if ((att->obj->kind != SHS_KIND_MUTEX && att->obj->kind != SHS_KIND_RWLOCK) ||
+	    att->obj->sb != condvar->sb)
 		goto put;
 	ret = shs_att_check(att);
 	if (!ret)
@@ -241,7 +263,6 @@ long shs_condvar_wait(struct shs_attachment *att, void __user *argp)
 	struct shs_ioc_wait __user *user = argp;
 	struct condwait c = { .att = att };
 	struct shs_ioc_wait args;
-	struct file *file;
 	long ret;
 
 	ret = shs_copy_in(&args, sizeof(args), argp);
@@ -256,7 +277,7 @@ long shs_condvar_wait(struct shs_attachment *att, void __user *argp)
 		return -EOPNOTSUPP;
 	if (!att->may_write)
 		return -EACCES;		/* a waiter binds the mutex and uses up notifies */
-	c.mutex = get_mutex(args.mutex_fd, att->obj, &file);
+	c.mutex = get_mutex(args.mutex_fd, att->obj, &c.mutex_file);
 	if (IS_ERR(c.mutex))
 		return PTR_ERR(c.mutex);
 	if (put_user(1, &user->started))
@@ -265,6 +286,6 @@ long shs_condvar_wait(struct shs_attachment *att, void __user *argp)
 		ret = condwait(&c, args.started);
 	if (ret != -ERESTARTSYS)
 		put_user(0, &user->started);	/* over; a lost store shows as -EINVAL later */
-	fput(file);
+	fput(c.mutex_file);
 	return ret;
 }

@@ -64,31 +64,47 @@ struct shs_attachment *shs_att_live(struct shs_object *obj, u32 id, struct shs_w
 	return att;
 }
 
-void shs_enqueue(struct shs_object *obj, struct shs_waiter *w)
+static void queue_add(struct shs_object *obj, struct shs_waiter *w, bool first)
 {
-	lockdep_assert_held(&obj->lock);
-	w->state = SHS_QUEUED;
-	w->since_ns = shs_now_ns();
-	if (w->upgrade)
+	shs_graph_lock(obj);
+	if (first)
 		list_add(&w->node, &obj->queue);
 	else
 		list_add_tail(&w->node, &obj->queue);
+	shs_graph_wait(obj, w);
+	shs_graph_unlock(obj);
 	obj->waiters++;
+}
+
+void shs_enqueue(struct shs_object *obj, struct shs_waiter *w)
+{
+	w->state = SHS_QUEUED;
+	w->kicked = false;
+	w->since_ns = shs_now_ns();
+	obj->waits++;
+	queue_add(obj, w, w->upgrade);
+	shs_trace(obj, SHS_EVENT_CONTEND, shs_waiter_id(w), w->mode, 0);
 }
 
 /* Back to the head, where it was, with its age. */
 void shs_requeue(struct shs_object *obj, struct shs_waiter *w)
 {
-	lockdep_assert_held(&obj->lock);
-	list_add(&w->node, &obj->queue);
-	obj->waiters++;
+	queue_add(obj, w, true);
 }
 
 void shs_dequeue(struct shs_object *obj, struct shs_waiter *w)
 {
-	lockdep_assert_held(&obj->lock);
+	shs_graph_lock(obj);
 	list_del_init(&w->node);
+	shs_graph_leave(obj, w);
+	shs_graph_unlock(obj);
 	obj->waiters--;
+}
+
+static void wake(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+{
+	obj->wakes += !!w->task;
+	shs_wake_add(wakes, w->task);
 }
 
 /*
@@ -102,17 +118,51 @@ void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result,
 	shs_dequeue(obj, w);
 	w->result = result;
 	smp_store_release(&w->state, SHS_SETTLED);	/* pairs with settled() in wait.c */
-	shs_wake_add(wakes, w->task);
+	wake(obj, w, wakes);
 }
 
-/* Lets the head try by itself; it keeps its place. */
+/* Lets the head try by itself; it keeps its place.  Once is enough until it looked. */
 void shs_kick_head(struct shs_object *obj, struct shs_wakes *wakes)
 {
 	struct shs_waiter *w = list_first_entry(&obj->queue, struct shs_waiter, node);
 
 	lockdep_assert_held(&obj->lock);
+	if (w->kicked)
+		return;
 	WRITE_ONCE(w->kicked, true);
-	shs_wake_add(wakes, w->task);
+	wake(obj, w, wakes);
+}
+
+/* Nobody will own obj again but who recovers it: the others need not wait. */
+void shs_tell_lost(struct shs_object *obj, struct shs_wakes *wakes)
+{
+	struct shs_waiter *w, *next;
+
+	lockdep_assert_held(&obj->lock);
+	list_for_each_entry_safe(w, next, &obj->queue, node)
+		if (!w->force)
+			shs_settle(obj, w, -ENOTRECOVERABLE, wakes);
+}
+
+/*
+ * The holder of a value with SHS_INIT_STRICT declares it good again: 0, -EPERM if att
+ * does not hold it for writing, -EINVAL if there is nothing to declare.
+ */
+int shs_recover(struct shs_object *obj, struct shs_attachment *att)
+{
+	bool rwlock = obj->kind == SHS_KIND_RWLOCK;
+
+	lockdep_assert_held(&obj->lock);
+	if ((rwlock ? obj->rwlock.writer : shs_mutex_owner(obj)) != att->id)
+		return -EPERM;
+	if (!(obj->flags & SHS_INIT_STRICT) ||
+	    !(rwlock ? obj->rwlock.died : shs_mutex_died(obj)))
+		return -EINVAL;
+	if (rwlock)
+		obj->rwlock.died = false;
+	else
+		shs_mutex_clear_died(obj);
+	return 0;
 }
 
 void shs_pass(struct shs_object *obj, struct shs_wakes *wakes)

@@ -15,7 +15,8 @@
  *
  * Locking.
  *
- *   mmap_lock / uring_lock -> object->guard -> object->lock -> xarray lock
+ *   mmap_lock / uring_lock -> object->guard -> object->lock -> xarray lock, graph->lock
+ *   a condvar's object->lock -> object->lock of the mutex or rwlock it waits beside
  *   fs limits: sbi->limit_lock, a leaf that is never taken under object->lock.
  *
  *   object->lock (spinlock)   everything below marked [l], the words and lanes in
@@ -23,7 +24,10 @@
  *                             pointers control and shared.  vm_ops->close takes it
  *                             with mmap_lock held and possibly in a foreign task, so
  *                             nothing under it sleeps or touches user memory.  Two
- *                             object locks are never held at once.
+ *                             object locks are held at once by a notify only, which
+ *                             moves waiters (condvar.c).
+ *   graph->lock (spinlock)    a leaf: who waits for whom among the objects of a mount
+ *                             that detect deadlocks (detect.c).
  *   object->guard             struct mutex (mutex, cell) or rw_semaphore (rwlock):
  *                             held by a single operation for the copy or arithmetic
  *                             on the value, never while it waits for a holder.
@@ -39,6 +43,7 @@
 #include <linux/list.h>
 #include <linux/lockdep.h>
 #include <linux/mutex.h>
+#include <linux/pid.h>
 #include <linux/rwsem.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
@@ -56,6 +61,7 @@
 
 struct shs_object;
 struct shs_attachment;
+struct shs_waiter;
 
 /* Tasks to wake once object->lock is dropped; each holds a task reference. */
 struct shs_wakes {
@@ -68,6 +74,43 @@ enum shs_waiter_state {
 	SHS_SETTLED		/* off the queue, result is final */
 };
 
+/* Where a waiter stands in a search of detect.c; all under graph->lock. */
+struct shs_step {
+	struct list_head node;		/* graph->waits */
+	struct shs_object *obj;		/* waited for */
+	struct shs_waiter *from;	/* the search came from */
+	struct shs_waiter *then;	/* goes to after it */
+	u64 round;			/* of the last search that came here */
+};
+
+/* Who waits for whom among the objects of a mount that were created with DETECT. */
+struct shs_graph {
+	spinlock_t lock;		/* all below, and what else says graph->lock */
+	struct list_head waits[64];	/* of struct shs_step, by thread */
+	u64 round;
+};
+
+/*
+ * What the kernel saw somebody take for himself: the word, the write or upgradable
+ * lock, the turn of a once.  User space may take and free a word without it, so it
+ * counts only while id is the owner.
+ */
+struct shs_hold {
+	struct pid *thread;
+	u64 since_ns;
+	u32 id;				/* 0: nobody */
+	u32 mode;			/* enum shs_mode */
+	u32 depth;			/* SHS_INIT_RECURSIVE */
+};
+
+/* Of a rwlock with DETECT, by lane: the thread that reads by it. */
+struct shs_read {
+	struct list_head node;		/* object->reads, while somebody does */
+	const atomic64_t *lane;		/* of it; zero: user space gave it back */
+	struct pid *thread;		/* NULL: several */
+	u64 since_ns;
+};
+
 /*
  * One waiter of any kind and door.  All fields [l] except as noted; state is also
  * read without the lock by the sleeper (acquire, pairs with shs_settle).
@@ -76,20 +119,24 @@ struct shs_waiter {
 	struct list_head node;		/* object->queue */
 	struct shs_attachment *att;	/* NULL: a single operation, owner id SHS_ID_KERNEL */
 	struct task_struct *task;	/* to wake; NULL while nobody sleeps on it */
-	u64 since_ns;			/* when it was queued, monotonic */
+	struct pid *thread;		/* that waits, or releases; whoever made w keeps it */
+	u64 since_ns;			/* when it was queued, monotonic; 0: it was not */
 	u32 mode;			/* enum shs_mode */
 	u32 lane;			/* rwlock reader */
 	u32 reply;			/* once: enum shs_once_state */
 	int result;			/* of a settled waiter: 0 and -EOWNERDEAD own */
 	u8 state;			/* enum shs_waiter_state */
 	bool kicked;			/* still queued, but should try again; unlocked read */
+	bool next;			/* mutex: the release under way goes to it */
+	bool patient;			/* goes on waiting in a deadlock: a condvar's wait */
+	struct shs_step step;		/* in the graph of who waits for whom */
 	u32 index;			/* atomic: the element */
 	u64 expected;			/* atomic: waits while the element is this */
 	bool counts;			/* atomic: uses up a notify; it may write */
 	bool upgrade;			/* rwlock: from UPGRADABLE, goes before the queue */
 	bool recursive;			/* rwlock reader: may overtake if its lane holds */
 	bool own_lane;			/* rwlock reader: nobody else's thread uses its lane */
-	bool force;			/* once: run although poisoned */
+	bool force;			/* once: run although poisoned; mutex, rwlock: recovers */
 	bool watch;			/* once: never run */
 	bool was_poisoned;		/* once: what the grant replaced */
 };
@@ -112,6 +159,10 @@ struct shs_attachment {
 	struct pid *pid;		/* thread group that attached */
 	struct file *obj_file;
 	struct list_head tickets;	/* [l] condvar: struct shs_ticket.att_node */
+	struct shs_read *reads;		/* [l] and graph->lock: one a lane, or NULL */
+	struct shs_thread_info *cycle;	/* [l] SHS_INIT_DETECT: why it was refused last */
+	u32 cycle_length;		/* [l] 0: it never was */
+	u64 *added;			/* [l] SHS_INIT_LIVE: by the kernel in its name */
 	kuid_t uid;			/* whom private_mem is charged to */
 	char comm[16];
 };
@@ -155,8 +206,13 @@ struct shs_object {
 	struct shs_control *control;	/* [l] */
 	struct shs_shared *shared;	/* [l] and guard; NULL for kinds without */
 
-	struct list_head queue;		/* [l] waiters, oldest first */
+	struct list_head queue;		/* [l] waiters, oldest first; DETECT: and graph */
 	u32 waiters;			/* [l] length of queue */
+	u64 waits, wakes;		/* [l] so many queued, were woken */
+	bool lost;			/* [l] SHS_INIT_STRICT: not recoverable */
+	struct shs_hold hold;		/* [l] DETECT: and graph->lock */
+	struct shs_graph *graph;	/* of the mount, with DETECT; else NULL */
+	struct list_head reads;		/* [l] and graph->lock: struct shs_read */
 	struct xarray atts;		/* id -> attachment; entries change under [l] */
 	u32 next_id;			/* under the xarray's lock */
 
@@ -186,6 +242,7 @@ struct shs_object {
 
 	struct shs_death_record death;	/* [l] */
 	u64 serial;			/* unique for the life of the module */
+	u64 ino;			/* of its inode */
 	u64 created_ns;			/* CLOCK_REALTIME */
 	kuid_t uid;			/* whom it is charged to */
 	u64 charged;			/* bytes; guard */
@@ -200,6 +257,19 @@ void shs_wakes_flush(struct shs_wakes *wakes);
 bool shs_mm_is_gone(const struct shs_attachment *att);
 bool shs_thread_is_gone(struct pid *thread);
 void shs_death_note(struct shs_attachment *att, u32 mode);
+bool shs_is_dying(struct task_struct *task);
+void shs_describe(struct shs_thread_info *info, const struct shs_object *obj,
+		  const struct shs_waiter *w);
+
+enum shs_event {
+	SHS_EVENT_CONTEND,	/* has to queue */
+	SHS_EVENT_ACQUIRE,	/* holds; ns: after such a wait */
+	SHS_EVENT_HANDOFF,	/* was made the holder by somebody else */
+	SHS_EVENT_RELEASE,	/* holds no more; ns: so long, 0: not known */
+	SHS_EVENT_OWNER_DIED,	/* the same by its death */
+};
+
+void shs_trace(const struct shs_object *obj, enum shs_event event, u32 id, u32 mode, u64 ns);
 
 /* ---- attachments, core.c ---- */
 
@@ -212,10 +282,49 @@ void shs_dequeue(struct shs_object *obj, struct shs_waiter *w);
 void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result,
 		struct shs_wakes *wakes);
 void shs_kick_head(struct shs_object *obj, struct shs_wakes *wakes);
+void shs_tell_lost(struct shs_object *obj, struct shs_wakes *wakes);
 
 static inline atomic64_t *shs_lane(const struct shs_attachment *att, u32 lane)
 {
 	return att->private_mem + (size_t)lane * att->obj->geo.lane_stride;
+}
+
+/* ---- who holds, hold.c ---- */
+
+void shs_hold_begin(struct shs_object *obj, struct shs_waiter *w);
+void shs_hold_mode(struct shs_object *obj, u32 mode);
+void shs_hold_end(struct shs_object *obj, u32 id, u32 mode, enum shs_event why);
+void shs_read_begin(struct shs_object *obj, struct shs_waiter *w);
+void shs_read_end(struct shs_attachment *att, u32 lane, enum shs_event why);
+
+/* Whether the kernel knows who reads by the lane. */
+static inline bool shs_reads(const struct shs_attachment *att, u32 lane)
+{
+	return att->reads && !list_empty(&att->reads[lane].node);
+}
+
+/* ---- who waits for whom, detect.c ---- */
+
+void shs_graph_init(struct shs_graph *graph);
+void shs_graph_wait(struct shs_object *obj, struct shs_waiter *w);
+void shs_graph_leave(struct shs_object *obj, struct shs_waiter *w);
+bool shs_graph_closes(struct shs_object *obj, struct shs_waiter *w);
+
+static inline void shs_graph_lock(struct shs_object *obj)
+{
+	lockdep_assert_held(&obj->lock);
+	if (obj->graph)
+		spin_lock(&obj->graph->lock);
+	else
+		__acquire(&obj->graph->lock);
+}
+
+static inline void shs_graph_unlock(struct shs_object *obj)
+{
+	if (obj->graph)
+		spin_unlock(&obj->graph->lock);
+	else
+		__release(&obj->graph->lock);
 }
 
 static inline u32 shs_waiter_id(const struct shs_waiter *w)
@@ -267,10 +376,17 @@ u64 shs_number_wrap(u32 type, u64 v);
 u64 shs_number_load(u32 type, const void *p);
 void shs_number_store(u32 type, void *p, u64 v);
 
+/* The value in place, or the first of two slots; of a once it is in control. */
 static inline void *shs_value(const struct shs_object *obj)
 {
-	return (void *)obj->shared + SHS_VALUE_OFFSET;
+	return (obj->shared ? (void *)obj->shared : (void *)obj->control) + SHS_VALUE_OFFSET;
 }
+
+void *shs_slot_published(const struct shs_object *obj);
+void *shs_slot_hidden(const struct shs_object *obj);
+void shs_slot_publish(struct shs_object *obj);
+bool shs_value_snapshot(const struct shs_object *obj, u32 offset, u32 len, void *copy);
+bool shs_number_snapshot(const struct shs_object *obj, u32 index, u64 *number);
 
 /* ---- kinds ---- */
 
@@ -278,29 +394,32 @@ int shs_atomic_op(struct shs_object *obj, struct shs_ioc_op *op);
 u32 shs_atomic_notify(struct shs_object *obj, u32 index, u64 count, struct shs_wakes *wakes);
 
 void shs_counter_sum(struct shs_object *obj, u32 index, u64 *sum);
-int shs_counter_add(struct shs_object *obj, u32 index, s64 arg);
+int shs_counter_add(struct shs_object *obj, struct shs_attachment *att, u32 index, s64 arg);
 void shs_counter_reset(struct shs_object *obj, u32 index, u64 arg, u64 *old);
 
+u32 shs_mutex_new_word(u32 flags);
 void shs_mutex_be_fair(struct shs_object *obj);
 bool shs_mutex_died(const struct shs_object *obj);
 void shs_mutex_clear_died(struct shs_object *obj);
+bool shs_mutex_is_nested(const struct shs_object *obj, const struct shs_waiter *w);
 u32 shs_mutex_owner(const struct shs_object *obj);
 
 int shs_rwlock_convert(struct shs_object *obj, struct shs_waiter *w, u32 to);
 u32 shs_rwlock_readers(struct shs_object *obj);
 
-void *shs_cell_current(const struct shs_object *obj);
-void shs_cell_publish(struct shs_object *obj, const void *value);
-
 /*
  * A place in a condvar's queue that outlives the system call: a waiter that a
  * signal handler interrupted keeps it, and a notify that comes meanwhile settles it.
+ * [l] is the condvar's lock.
  */
 struct shs_ticket {
-	struct shs_waiter w;
+	struct shs_waiter w;		/* for a notify */
+	struct shs_waiter again;	/* for the mutex; fields [l] of that */
 	struct list_head att_node;	/* attachment->tickets [l] */
 	struct pid *thread;		/* whose it is */
+	struct file *mutex_file;	/* keeps again.att */
 	bool expired;			/* deadline passed while it was queued [l] */
+	bool requeued;			/* a notify queued again for it [l] */
 };
 
 int shs_condvar_bind(struct shs_object *obj, u64 mutex_serial);
@@ -309,6 +428,7 @@ void shs_ticket_drop(struct shs_object *obj, struct shs_ticket *t, bool pass,
 		     struct shs_wakes *wakes);
 u32 shs_condvar_notify(struct shs_object *obj, u64 count, struct shs_wakes *wakes);
 u32 shs_once_state(const struct shs_object *obj);
-int shs_once_finish(struct shs_object *obj, u32 id, bool done);
+int shs_once_finish(struct shs_object *obj, u32 id, bool done, const void *value);
+int shs_recover(struct shs_object *obj, struct shs_attachment *att);
 
 #endif

@@ -5,12 +5,19 @@
  * A lane is a run of count 64-bit words in an attachment's private region, added to
  * by one thread of that process.  The base is in the control page, written by the
  * kernel under object->lock.  Death folds the lanes into the base under the same
- * lock that a sum holds, so no sum sees an add twice or not at all.  A sum that
- * runs beside adds to lanes lies between the least and the greatest total of its
- * time; if all these adds have one sign, it is linearizable.
+ * lock that a sum holds, so no sum sees an add twice or not at all.  Adds that come
+ * here are ordered with the sums.  A sum that runs beside adds to lanes counts each of
+ * these or not: it lies between the total with all of the subtractions and that with
+ * all of the additions, and if none subtracts, sums never go back ("intermediate
+ * value linearizability", Rinberg and Keidar, DISC 2020).  If all add the same amount
+ * it is linearizable.
  *
  * A lane does not know the total, so saturating and checked counters have none:
- * every add comes to the base.
+ * every add comes to the base.  Nor do serial ones, so that a sum beside adds of
+ * both signs is exact as well.
+ *
+ * Of a live counter an attachment's lanes vanish with it.  What the kernel adds in its
+ * name is kept apart from them (added), for a lane has a single writer.
  */
 #include <linux/limits.h>
 #include <linux/overflow.h>
@@ -24,7 +31,7 @@ static s64 *base_of(const struct shs_object *obj)
 /* Of an attachment that may only read nothing counts, whatever it wrote. */
 static u64 lanes_of(const struct shs_attachment *att, u32 index)
 {
-	u64 sum = 0;
+	u64 sum = att->added ? att->added[index] : 0;
 	u32 i;
 
 	for (i = 0; att->may_write && i < att->obj->geo.lanes; i++)
@@ -51,12 +58,21 @@ static void add_to_base(struct shs_object *obj, u32 index, u64 arg)
 	WRITE_ONCE(*base, (u64)*base + arg);
 }
 
-/* 0, or -ERANGE with nothing added.  Without lanes the base is the total. */
-int shs_counter_add(struct shs_object *obj, u32 index, s64 arg)
+/*
+ * 0; -ERANGE with nothing added (without lanes the base is the total); -ENXIO: a live
+ * counter, and no living attachment in whose name to add.
+ */
+int shs_counter_add(struct shs_object *obj, struct shs_attachment *att, u32 index, s64 arg)
 {
 	s64 *base = base_of(obj) + index, sum;
 
 	lockdep_assert_held(&obj->lock);
+	if (obj->flags & SHS_INIT_LIVE) {
+		if (!att || att->state != SHS_ATT_LIVE)
+			return -ENXIO;
+		att->added[index] += arg;
+		return 0;
+	}
 	if (!(obj->flags & (SHS_INIT_SATURATE | SHS_INIT_CHECK))) {
 		add_to_base(obj, index, arg);
 		return 0;
@@ -83,7 +99,7 @@ static void counter_repair(struct shs_object *obj, struct shs_attachment *att,
 	u32 i;
 
 	lockdep_assert_held(&obj->lock);
-	for (i = 0; i < obj->count; i++)
+	for (i = 0; i < obj->count && !(obj->flags & SHS_INIT_LIVE); i++)
 		add_to_base(obj, i, lanes_of(att, i));
 }
 

@@ -39,6 +39,7 @@ static struct inode *new_object_inode(struct super_block *sb, struct shs_idmap *
 		return ERR_PTR(-ENOMEM);
 	}
 	inode->i_ino = get_next_ino();
+	obj->ino = inode->i_ino;
 	inode_init_owner(idmap, inode, dir, mode);
 	shs_inode_init_ts(inode);
 	inode->i_op = &object_iops;
@@ -308,6 +309,7 @@ static int shs_fill_super(struct super_block *sb, struct fs_context *fc)
 	if (!sbi)
 		return -ENOMEM;
 	mutex_init(&sbi->limit_lock);
+	shs_graph_init(&sbi->graph);
 	xa_init(&sbi->users);
 	sbi->max.nr_objects = DEFAULT_OBJECTS;
 	sbi->max.size = (u64)totalram_pages() << PAGE_SHIFT >> 3;

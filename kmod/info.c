@@ -35,6 +35,21 @@ static u32 holder_id(const struct shs_object *obj)
 	return 0;
 }
 
+/* The attachment of the owner, writer, upgrader or initialiser, or NULL. */
+const struct shs_attachment *shs_holder(const struct shs_object *obj)
+{
+	const struct shs_attachment *att = xa_load((struct xarray *)&obj->atts, holder_id(obj));
+
+	return att && att->state == SHS_ATT_LIVE ? att : NULL;
+}
+
+/* What the kernel saw of its taking, or NULL if it saw nothing. */
+const struct shs_hold *shs_hold_of(const struct shs_object *obj,
+				   const struct shs_attachment *holder)
+{
+	return holder && obj->hold.id == holder->id ? &obj->hold : NULL;
+}
+
 static u32 state_bits(const struct shs_object *obj)
 {
 	u32 state = holder_id(obj) ? SHS_STATE_HELD : 0;
@@ -50,13 +65,35 @@ static u32 state_bits(const struct shs_object *obj)
 		state |= SHS_STATE_DONE;
 	if (obj->kind == SHS_KIND_ONCE && shs_once_state(obj) == SHS_ONCE_POISONED)
 		state |= SHS_STATE_POISONED;
+	if (obj->lost)
+		state |= SHS_STATE_LOST;
 	return state;
+}
+
+/* Who holds, and what the kernel knows of how he came to. */
+static void get_holder(const struct shs_object *obj, struct shs_ioc_info *i)
+{
+	const struct shs_attachment *holder = shs_holder(obj);
+	const struct shs_hold *h = shs_hold_of(obj, holder);
+
+	i->holder_pid = 0;
+	memset(i->holder_comm, 0, sizeof(i->holder_comm));
+	i->holder_tid = 0;
+	i->depth = 0;
+	i->held_ns = 0;
+	if (holder) {
+		i->holder_pid = pid_vnr(holder->pid);
+		strscpy_pad(i->holder_comm, holder->comm, sizeof(i->holder_comm));
+	}
+	if (h) {
+		i->holder_tid = pid_vnr(h->thread);
+		i->depth = obj->flags & SHS_INIT_RECURSIVE ? h->depth : 0;
+		i->held_ns = shs_now_ns() - h->since_ns;
+	}
 }
 
 static void get_info(struct shs_object *obj, struct shs_ioc_info *i)
 {
-	const struct shs_attachment *holder;
-
 	spin_lock(&obj->lock);
 	i->kind = obj->kind;
 	i->type = obj->type;
@@ -70,15 +107,11 @@ static void get_info(struct shs_object *obj, struct shs_ioc_info *i)
 	i->waiters = obj->waiters;
 	i->state = state_bits(obj);
 	i->readers = obj->kind == SHS_KIND_RWLOCK ? shs_rwlock_readers(obj) : 0;
-	i->holder_pid = 0;
-	memset(i->holder_comm, 0, sizeof(i->holder_comm));
-	holder = xa_load(&obj->atts, holder_id(obj));
-	if (holder && holder->state == SHS_ATT_LIVE) {
-		i->holder_pid = pid_vnr(holder->pid);
-		strscpy_pad(i->holder_comm, holder->comm, sizeof(i->holder_comm));
-	}
+	get_holder(obj, i);
 	i->created_ns = obj->created_ns;
 	i->deaths = obj->death.deaths;
+	i->waits = obj->waits;
+	i->wakes = obj->wakes;
 	spin_unlock(&obj->lock);
 }
 
@@ -177,7 +210,7 @@ static void show_value(struct seq_file *m, struct shs_object *obj)
 	if (obj->kind == SHS_KIND_COUNTER)
 		shs_counter_sum(obj, 0, &v);
 	else
-		v = shs_number_load(obj->type, shs_value(obj));
+		v = shs_number_load(obj->type, shs_slot_published(obj));
 	spin_unlock(&obj->lock);
 	seq_printf(m, shs_type_is_signed(obj->type) ? "value:\t%lld\n" : "value:\t%llu\n", v);
 }
@@ -200,6 +233,9 @@ void shs_show_object(struct seq_file *m, struct shs_object *obj, bool readable)
 		   i.state, i.waiters, i.readers, i.attachments);
 	if (i.holder_pid || i.holder_comm[0])
 		seq_printf(m, "holder:\t%d %s\n", i.holder_pid, i.holder_comm);
+	if (i.held_ns)
+		seq_printf(m, "thread:\t%d\nheld:\t%llu\n", i.holder_tid, i.held_ns);
+	seq_printf(m, "waits:\t%llu\nwakes:\t%llu\n", i.waits, i.wakes);
 	if (!get_death(obj, &d))
 		seq_printf(m, "death:\t%d %s %u at %llu of %llu %s\n", d.pid, why_name[d.why],
 			   d.code, d.when_realtime_ns, d.deaths, d.comm);

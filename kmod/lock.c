@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SHS_IOC_LOCK, UNLOCK, CONVERT and ONCE: thin, over the kinds' state machines. */
+/* SHS_IOC_LOCK, UNLOCK, CONVERT, RECOVER and ONCE: thin, over the kinds' state machines. */
 #include <linux/nospec.h>
 #include "shstate.h"
 
@@ -36,6 +36,7 @@ static int fill_waiter(struct shs_waiter *w, struct shs_attachment *att, u32 mod
 	if (!read && !att->may_write)
 		return -EACCES;
 	w->att = att;
+	w->thread = task_pid(current);
 	w->mode = mode;
 	w->lane = read ? array_index_nospec(lane, obj->geo.lanes) : 0;
 	w->own_lane = read && is_own_lane(att, w->lane);
@@ -168,7 +169,7 @@ static int once_begin(struct shs_attachment *att, struct shs_ioc_once *o)
 	return ret;
 }
 
-static int once_finish(struct shs_attachment *att, struct shs_ioc_once *o)
+static int once_end(struct shs_attachment *att, struct shs_ioc_once *o, const void *value)
 {
 	struct shs_object *obj = att->obj;
 	struct shs_wakes wakes = { };
@@ -176,12 +177,58 @@ static int once_finish(struct shs_attachment *att, struct shs_ioc_once *o)
 
 	spin_lock(&obj->lock);
 	if (att->state == SHS_ATT_LIVE)
-		ret = shs_once_finish(obj, att->id, o->cmd == SHS_ONCE_COMPLETE);
+		ret = shs_once_finish(obj, att->id, o->cmd == SHS_ONCE_COMPLETE, value);
 	if (!ret)
 		o->state = shs_once_state(obj);
 	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);
+	return ret;
+}
+
+static int once_finish(struct shs_attachment *att, struct shs_ioc_once *o)
+{
+	void *value = NULL;
+	int ret = 0;
+
+	if (o->value_size) {
+		value = kvmalloc(o->value_size, SHS_GFP);
+		if (!value)
+			return -ENOMEM;
+		if (copy_from_user(value, u64_to_user_ptr(o->value), o->value_size))
+			ret = -EFAULT;
+		else if (!shs_bytes_valid(att->obj->type, value, o->value_size))
+			ret = -ERANGE;
+	}
+	ret = ret ?: once_end(att, o, value);
+	kvfree(value);
+	return ret;
+}
+
+/* The value comes with COMPLETE only, and whole. */
+static bool once_value_valid(const struct shs_object *obj, const struct shs_ioc_once *o)
+{
+	if (!o->value_size)
+		return !o->value;
+	return o->cmd == SHS_ONCE_COMPLETE && o->value && o->value_size == obj->geo.value_size;
+}
+
+long shs_recover_value(struct shs_attachment *att, void __user *argp)
+{
+	struct shs_object *obj = att->obj;
+	struct shs_ioc_recover r;
+	int ret;
+
+	ret = shs_copy_in(&r, sizeof(r), argp);
+	if (ret)
+		return ret;
+	if (r.flags)
+		return -EINVAL;
+	if (obj->kind != SHS_KIND_MUTEX && obj->kind != SHS_KIND_RWLOCK)
+		return -EOPNOTSUPP;
+	spin_lock(&obj->lock);
+	ret = att->state == SHS_ATT_LIVE ? shs_recover(obj, att) : -ENXIO;
+	spin_unlock(&obj->lock);
 	return ret;
 }
 
@@ -202,6 +249,8 @@ long shs_once(struct shs_attachment *att, void __user *argp)
 		return -EINVAL;
 	if (att->obj->kind != SHS_KIND_ONCE)
 		return -EOPNOTSUPP;
+	if (!once_value_valid(att->obj, &o))
+		return -EINVAL;
 	/* a bad pointer fails before anything happens */
 	ret = shs_copy_out(argp, &o, sizeof(o));
 	if (ret)

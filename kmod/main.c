@@ -58,6 +58,7 @@ static long object_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case SHS_IOC_INFO:
 	case SHS_IOC_DEATH:
 	case SHS_IOC_META:
+	case SHS_IOC_THREADS:
 		break;
 	default:
 		return -ENOTTY;
@@ -67,7 +68,7 @@ static long object_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	switch (cmd) {
 	case SHS_IOC_OP:
 		ret = shs_size_in(&size, sizeof(struct shs_ioc_op), argp);
-		return ret ?: shs_op(file, obj, argp, size, true);
+		return ret ?: shs_op(file, NULL, argp, size, true);
 	case SHS_IOC_BATCH:
 		return shs_batch(file, argp);
 	case SHS_IOC_ATTACH:
@@ -76,6 +77,8 @@ static long object_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return shs_info(obj, argp);
 	case SHS_IOC_DEATH:
 		return shs_death(obj, argp);
+	case SHS_IOC_THREADS:
+		return file->f_mode & FMODE_READ ? shs_threads(obj, argp) : -EACCES;
 	}
 	return shs_meta(obj, argp);
 }

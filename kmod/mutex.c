@@ -34,6 +34,16 @@
  * Single operations share the owner SHS_ID_KERNEL among themselves (object->guard
  * orders them) as long as nobody is queued.  D survives their holding.
  *
+ * Poison, of a mutex with a death behind it:
+ *
+ *   report    D; the next owner is told and D is gone
+ *   STRICT    D; the next owner is told and D stays, so his unlock comes here too:
+ *             declared (shs_recover) D is gone, else the mutex is lost: -ENOTRECOVERABLE
+ *             for all, until a single operation recovers it
+ *   IGNORE    nothing
+ *
+ * K keeps the word out of user space's hands where the kernel must see every owner.
+ *
  * Every compare-and-swap loop is bounded: an honest word changes at most a few
  * times per holder, so running out means a hostile writer, who gets -EAGAIN and
  * spoils only this object.
@@ -45,10 +55,17 @@ static u32 *word_of(const struct shs_object *obj)
 	return &obj->shared->word;
 }
 
+/* Of a mutex with these flags, that nobody ever held. */
+u32 shs_mutex_new_word(u32 flags)
+{
+	return flags & (SHS_INIT_FIFO | SHS_INIT_RECURSIVE | SHS_INIT_DETECT) ?
+	       SHS_WORD_KERNEL : 0;
+}
+
 static u32 idle_bits(const struct shs_object *obj)
 {
 	return (list_empty(&obj->queue) ? 0 : SHS_WORD_WAITERS) |
-	       (obj->flags & SHS_INIT_FIFO ? SHS_WORD_KERNEL : 0);
+	       (obj->lost ? SHS_WORD_KERNEL : shs_mutex_new_word(obj->flags));
 }
 
 static bool owned(struct shs_object *obj, u32 owner, struct shs_wakes *wakes)
@@ -59,9 +76,14 @@ static bool owned(struct shs_object *obj, u32 owner, struct shs_wakes *wakes)
 }
 
 /* A death is news for the next process, not for a cell, whose value is whole. */
+static bool death_is_news(const struct shs_object *obj)
+{
+	return obj->kind != SHS_KIND_CELL && !(obj->flags & SHS_INIT_IGNORE);
+}
+
 static u32 died_bit(const struct shs_object *obj, u32 word, bool stale)
 {
-	if (obj->kind == SHS_KIND_CELL)
+	if (!death_is_news(obj))
 		return 0;
 	return stale ? SHS_WORD_DIED : word & SHS_WORD_DIED;
 }
@@ -69,7 +91,31 @@ static u32 died_bit(const struct shs_object *obj, u32 word, bool stale)
 /* Word that makes w the owner. */
 static u32 owned_word(const struct shs_object *obj, const struct shs_waiter *w, u32 died)
 {
-	return shs_waiter_id(w) | idle_bits(obj) | (w->att ? 0 : died);
+	bool told = w->att && !(obj->flags & SHS_INIT_STRICT);
+
+	return shs_waiter_id(w) | idle_bits(obj) | (told ? 0 : died);
+}
+
+static void begin(struct shs_object *obj, struct shs_waiter *w)
+{
+	if (!w->att)
+		obj->mutex.kernel_holds++;
+	shs_hold_begin(obj, w);
+}
+
+/* Whether w's thread owns it already, as the kernel saw (bit K). */
+static bool owns_already(const struct shs_object *obj, const struct shs_waiter *w, u32 owner)
+{
+	return w->att && owner == w->att->id && obj->hold.id == owner &&
+	       obj->hold.thread == w->thread;
+}
+
+static int lock_again(struct shs_object *obj)
+{
+	if (obj->hold.depth >= S32_MAX)
+		return -EOVERFLOW;
+	obj->hold.depth++;
+	return 0;
 }
 
 static int word_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
@@ -78,9 +124,14 @@ static int word_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wak
 	int i;
 
 	lockdep_assert_held(&obj->lock);
+	if (obj->lost && !w->force)
+		return -ENOTRECOVERABLE;
 	for (i = 0; i < SHS_CAS_TRIES; i++) {
 		old = READ_ONCE(*word);
 		if (owned(obj, old & SHS_WORD_OWNER, wakes)) {
+			if (obj->flags & SHS_INIT_RECURSIVE &&
+			    owns_already(obj, w, old & SHS_WORD_OWNER))
+				return lock_again(obj);
 			if (!w->att && (old & SHS_WORD_OWNER) == SHS_ID_KERNEL &&
 			    list_empty(&obj->queue)) {
 				obj->mutex.kernel_holds++;
@@ -93,8 +144,7 @@ static int word_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wak
 		died = died_bit(obj, old, old & SHS_WORD_OWNER);
 		if (cmpxchg(word, old, owned_word(obj, w, died)) != old)
 			continue;
-		if (!w->att)
-			obj->mutex.kernel_holds++;
+		begin(obj, w);
 		return w->att && died ? -EOWNERDEAD : 0;
 	}
 	return -EAGAIN;
@@ -110,8 +160,8 @@ static bool hand_off(struct shs_object *obj, struct shs_waiter *head, u32 old,
 	if (cmpxchg(word_of(obj), old,
 		    (owned_word(obj, head, died) & ~SHS_WORD_WAITERS) | more) != old)
 		return false;
-	if (!head->att)
-		obj->mutex.kernel_holds++;
+	shs_trace(obj, SHS_EVENT_HANDOFF, shs_waiter_id(head), head->mode, 0);
+	begin(obj, head);
 	shs_settle(obj, head, head->att && died ? -EOWNERDEAD : 0, wakes);
 	return true;
 }
@@ -123,6 +173,8 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 	int i;
 
 	lockdep_assert_held(&obj->lock);
+	if (obj->lost)
+		shs_tell_lost(obj, wakes);
 	for (i = 0; i < SHS_CAS_TRIES; i++) {
 		if (list_empty(&obj->queue))
 			return;
@@ -137,7 +189,7 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 		if (list_empty(&obj->queue) || old != READ_ONCE(*word))
 			continue;
 		head = list_first_entry(&obj->queue, struct shs_waiter, node);
-		if (obj->flags & SHS_INIT_FIFO ||
+		if (obj->flags & SHS_INIT_FIFO || head->next ||
 		    shs_now_ns() - head->since_ns > SHS_HANDOFF_NS) {
 			if (hand_off(obj, head, old, wakes))
 				return;
@@ -151,6 +203,7 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 		shs_kick_head(obj, wakes);
 }
 
+/* D of the freed word: set if died, else as it was if it is to be kept. */
 static int free_word(struct shs_object *obj, u32 id, bool died, bool keep_died)
 {
 	u32 *word = word_of(obj), old, new;
@@ -169,12 +222,41 @@ static int free_word(struct shs_object *obj, u32 id, bool died, bool keep_died)
 	return -EAGAIN;
 }
 
+static bool is_owed(const struct shs_object *obj)
+{
+	return obj->flags & SHS_INIT_STRICT && shs_mutex_died(obj);
+}
+
+static int release_own(struct shs_object *obj, struct shs_waiter *w, bool notice)
+{
+	bool was_lost = obj->lost;
+	int ret;
+
+	if (shs_mutex_owner(obj) != w->att->id)
+		return -EPERM;
+	if (obj->flags & SHS_INIT_RECURSIVE) {
+		if (!owns_already(obj, w, w->att->id))
+			return -EPERM;
+		if (obj->hold.depth > 1 && !notice) {
+			obj->hold.depth--;
+			return 0;
+		}
+	}
+	obj->lost |= is_owed(obj) && !notice;
+	ret = free_word(obj, w->att->id, (notice && death_is_news(obj)) || obj->lost, false);
+	if (ret)
+		obj->lost = was_lost;
+	else
+		shs_hold_end(obj, w->att->id, w->mode, SHS_EVENT_RELEASE);
+	return ret;
+}
+
 static int word_release(struct shs_object *obj, struct shs_waiter *w, bool notice,
 			struct shs_wakes *wakes)
 {
 	lockdep_assert_held(&obj->lock);
 	if (w->att)
-		return free_word(obj, w->att->id, notice && obj->kind != SHS_KIND_CELL, false);
+		return release_own(obj, w, notice);
 	if (!--obj->mutex.kernel_holds)
 		free_word(obj, SHS_ID_KERNEL, false, true);
 	return 0;
@@ -187,16 +269,24 @@ static void word_repair(struct shs_object *obj, struct shs_attachment *att,
 	if (shs_mutex_owner(obj) != att->id)
 		return;
 	shs_death_note(att, SHS_MODE_EXCLUSIVE);
+	shs_hold_end(obj, att->id, SHS_MODE_EXCLUSIVE, SHS_EVENT_OWNER_DIED);
 	/* if a hostile writer makes it fail, the stale id says the same */
-	free_word(obj, att->id, obj->kind != SHS_KIND_CELL, false);
+	free_word(obj, att->id, death_is_news(obj), false);
 }
 
 /* The release under way goes to the head, as if that had waited long. */
 void shs_mutex_be_fair(struct shs_object *obj)
 {
 	lockdep_assert_held(&obj->lock);
-	if (!list_empty(&obj->queue))
-		list_first_entry(&obj->queue, struct shs_waiter, node)->since_ns = 0;
+	if (!list_empty(&obj->queue) && !shs_mutex_owner(obj))
+		list_first_entry(&obj->queue, struct shs_waiter, node)->next = true;
+}
+
+/* Whether w's thread owns it more than once: one release would not free it. */
+bool shs_mutex_is_nested(const struct shs_object *obj, const struct shs_waiter *w)
+{
+	return obj->flags & SHS_INIT_RECURSIVE && obj->hold.depth > 1 &&
+	       owns_already(obj, w, shs_mutex_owner(obj));
 }
 
 u32 shs_mutex_owner(const struct shs_object *obj)

@@ -70,6 +70,7 @@ struct shs_object *shs_object_new(struct super_block *sb)
 	}
 	spin_lock_init(&obj->lock);
 	INIT_LIST_HEAD(&obj->queue);
+	INIT_LIST_HEAD(&obj->reads);
 	xa_init_flags(&obj->atts, XA_FLAGS_ALLOC1);
 	obj->serial = atomic64_inc_return(&last_serial);
 	obj->uid = current_uid();
@@ -121,6 +122,7 @@ void shs_object_free(struct shs_object *obj)
 	WARN_ON_ONCE(!xa_empty(&obj->atts) || !list_empty(&obj->queue));
 	xa_destroy(&obj->atts);
 	put_pid(obj->death.pid);
+	put_pid(obj->hold.thread);
 	shs_uncharge(obj->sb, obj->uid, 1, 0);
 	kmem_cache_free(shs_object_cache, obj);
 }
@@ -199,8 +201,9 @@ static bool value_allowed(const struct shs_ioc_init *in, u64 bytes)
 	case SHS_KIND_MUTEX:
 	case SHS_KIND_RWLOCK:
 		return none || (data && bytes && bytes <= SHS_VALUE_MAX);
-	case SHS_KIND_CONDVAR:
 	case SHS_KIND_ONCE:
+		return none || (data && bytes && bytes <= SHS_VALUE_MAX);
+	case SHS_KIND_CONDVAR:
 		return none;
 	case SHS_KIND_CELL:
 		return data && bytes && bytes <= SHS_CELL_MAX;
@@ -212,23 +215,33 @@ static bool value_allowed(const struct shs_ioc_init *in, u64 bytes)
 
 static u32 flags_allowed(u32 kind)
 {
+	u32 lock = SHS_INIT_STRICT | SHS_INIT_IGNORE | SHS_INIT_COMMIT | SHS_INIT_DETECT;
+
 	switch (kind) {
 	case SHS_KIND_MUTEX:
-		return SHS_INIT_FIFO;
+		return lock | SHS_INIT_FIFO | SHS_INIT_RECURSIVE;
+	case SHS_KIND_RWLOCK:
+		return lock;
 	case SHS_KIND_ONCE:
-		return SHS_INIT_POISON;
+		return SHS_INIT_POISON | SHS_INIT_DONE;
 	case SHS_KIND_COUNTER:
-		return SHS_INIT_SATURATE | SHS_INIT_CHECK;
+		return SHS_INIT_SATURATE | SHS_INIT_CHECK | SHS_INIT_SERIAL | SHS_INIT_LIVE;
 	}
 	return 0;
 }
 
+static bool has_both(u32 flags, u32 a, u32 b)
+{
+	return flags & a && flags & b;
+}
+
 static bool flags_valid(const struct shs_ioc_init *in)
 {
-	u32 overflow = in->flags & (SHS_INIT_SATURATE | SHS_INIT_CHECK);
-
 	return !(in->flags & ~(flags_allowed(in->kind) | SHS_INIT_EPHEMERAL)) &&
-	       overflow != (SHS_INIT_SATURATE | SHS_INIT_CHECK);
+	       !has_both(in->flags, SHS_INIT_SATURATE, SHS_INIT_CHECK) &&
+	       !has_both(in->flags, SHS_INIT_LIVE, SHS_INIT_SATURATE | SHS_INIT_CHECK) &&
+	       !has_both(in->flags, SHS_INIT_STRICT, SHS_INIT_IGNORE) &&
+	       (in->count || !(in->flags & SHS_INIT_COMMIT));
 }
 
 static int check_init(const struct shs_ioc_init *in)
@@ -238,6 +251,8 @@ static int check_init(const struct shs_ioc_init *in)
 	if (in->pad || !value_allowed(in, bytes) || !flags_valid(in))
 		return -EINVAL;
 	if (in->value_size ? in->value_size != bytes || !in->value : in->value)
+		return -EINVAL;
+	if (in->kind == SHS_KIND_ONCE && in->value_size && !(in->flags & SHS_INIT_DONE))
 		return -EINVAL;
 	if (in->meta_size ? in->meta_size > SHS_META_MAX || !in->meta : in->meta)
 		return -EINVAL;
@@ -250,22 +265,24 @@ static void set_geometry(struct shs_geometry *g, const struct shs_ioc_init *in)
 
 	g->value_size = in->count * shs_type_size(in->type);
 	g->control_bytes = SHS_VALUE_OFFSET;
+	if (in->kind == SHS_KIND_CELL || in->flags & SHS_INIT_COMMIT)
+		g->slot_stride = ALIGN(g->value_size, 64);
 	switch (in->kind) {
 	case SHS_KIND_COUNTER:
 		g->control_bytes += g->value_size;
-		if (!(in->flags & (SHS_INIT_SATURATE | SHS_INIT_CHECK)))
+		if (!(in->flags & (SHS_INIT_SATURATE | SHS_INIT_CHECK | SHS_INIT_SERIAL)))
 			g->lane_stride = ALIGN(g->value_size, 64);
 		break;
-	case SHS_KIND_CELL:
-		g->slot_stride = ALIGN(g->value_size, 64);
-		g->shared_bytes = SHS_VALUE_OFFSET + 2 * g->slot_stride;
+	case SHS_KIND_ONCE:
+		g->control_bytes += g->value_size;
 		break;
 	case SHS_KIND_RWLOCK:
 		g->lane_stride = 64;
 		fallthrough;
 	case SHS_KIND_MUTEX:
 	case SHS_KIND_ATOMIC:
-		g->shared_bytes = SHS_VALUE_OFFSET + g->value_size;
+	case SHS_KIND_CELL:
+		g->shared_bytes = SHS_VALUE_OFFSET + (2 * g->slot_stride ?: g->value_size);
 		break;
 	}
 	if (!g->lane_stride)
@@ -281,14 +298,13 @@ static int prepare(struct shs_object *new, const struct shs_ioc_init *in)
 	void *value;
 
 	set_geometry(&new->geo, in);
-	new->data = kvzalloc(data_size(new), GFP_KERNEL_ACCOUNT);
+	new->data = kvzalloc(data_size(new), SHS_GFP);
 	if (!new->data)
 		return -ENOMEM;
 	new->control = new->data;
 	if (new->geo.shared_bytes)
 		new->shared = new->data + ALIGN(new->geo.control_bytes, 64);
-	value = new->shared ? (void *)new->shared : (void *)new->control;
-	value += SHS_VALUE_OFFSET;
+	value = shs_value(new);
 	if (in->value_size) {
 		if (copy_from_user(value, u64_to_user_ptr(in->value), in->value_size))
 			return -EFAULT;
@@ -296,14 +312,16 @@ static int prepare(struct shs_object *new, const struct shs_ioc_init *in)
 			return -ERANGE;
 	}
 	if (in->meta_size) {
-		new->meta = kvmalloc(in->meta_size, GFP_KERNEL_ACCOUNT);
+		new->meta = kvmalloc(in->meta_size, SHS_GFP);
 		if (!new->meta)
 			return -ENOMEM;
 		if (copy_from_user(new->meta, u64_to_user_ptr(in->meta), in->meta_size))
 			return -EFAULT;
 	}
-	if (in->flags & SHS_INIT_FIFO)
-		new->shared->word = SHS_WORD_KERNEL;
+	if (in->kind == SHS_KIND_MUTEX)
+		new->shared->word = shs_mutex_new_word(in->flags);
+	if (in->flags & SHS_INIT_DONE)
+		new->control->once = SHS_ONCE_DONE;
 	return 0;
 }
 
@@ -318,6 +336,7 @@ static int publish(struct shs_object *obj, const struct shs_object *new,
 		obj->type = in->type;
 		obj->count = in->count;
 		obj->flags = in->flags;
+		obj->graph = in->flags & SHS_INIT_DETECT ? &shs_sbi(obj->sb)->graph : NULL;
 		obj->geo = new->geo;
 		obj->data = new->data;
 		obj->control = new->control;

@@ -8,9 +8,10 @@
  *       +---- ABANDON ------+---- ABANDON or death, with SHS_INIT_POISON ---> POISONED
  *             or death                                          BEGIN with FORCE -> RUNNING
  *
- * The state lives in the control page, which only the kernel writes; the store of
- * DONE is a release, so that a process that reads it by an acquire load sees what
- * the initialiser wrote.  "Owning" is the right and duty to run.
+ * The state lives in the control page, which only the kernel writes, and behind it the
+ * value, if there is one: COMPLETE brings it, and it does not change after DONE.  The
+ * store of DONE is a release, so that a process that reads it by an acquire load sees
+ * the value and what the initialiser wrote.  "Owning" is the right and duty to run.
  */
 #include "core.h"
 
@@ -27,6 +28,8 @@ static void set_state(struct shs_object *obj, enum shs_once_state state)
 
 static void stop_running(struct shs_object *obj, bool died, bool poison)
 {
+	shs_hold_end(obj, obj->once.owner, SHS_MODE_EXCLUSIVE,
+		     died ? SHS_EVENT_OWNER_DIED : SHS_EVENT_RELEASE);
 	obj->once.owner = 0;
 	obj->once.died = died;
 	set_state(obj, poison ? SHS_ONCE_POISONED : SHS_ONCE_INCOMPLETE);
@@ -63,6 +66,7 @@ static int answer(struct shs_object *obj, struct shs_waiter *w)
 	w->reply = SHS_ONCE_RUNNING;
 	obj->once.died = false;
 	obj->once.owner = w->att->id;
+	shs_hold_begin(obj, w);
 	set_state(obj, SHS_ONCE_RUNNING);
 	return died ? -EOWNERDEAD : 0;
 }
@@ -97,14 +101,17 @@ static bool runs(const struct shs_object *obj, u32 id)
 	return shs_once_state(obj) == SHS_ONCE_RUNNING && obj->once.owner == id;
 }
 
-/* COMPLETE and ABANDON: 0, or -EPERM if id does not run it. */
-int shs_once_finish(struct shs_object *obj, u32 id, bool done)
+/* COMPLETE, with the value or NULL, and ABANDON: 0, or -EPERM if id does not run it. */
+int shs_once_finish(struct shs_object *obj, u32 id, bool done, const void *value)
 {
 	lockdep_assert_held(&obj->lock);
 	if (!runs(obj, id))
 		return -EPERM;
 	if (done) {
+		shs_hold_end(obj, id, SHS_MODE_EXCLUSIVE, SHS_EVENT_RELEASE);
 		obj->once.owner = 0;
+		if (value)
+			memcpy(shs_value(obj), value, obj->geo.value_size);
 		set_state(obj, SHS_ONCE_DONE);
 	} else {
 		stop_running(obj, false, obj->flags & SHS_INIT_POISON);

@@ -71,6 +71,7 @@ static const struct op_rule {
 /* One operation under way. */
 struct call {
 	struct shs_object *obj;
+	struct shs_attachment *att;	/* that it came by, or NULL */
 	struct shs_ioc_op *op;
 	const struct op_rule *rule;
 	bool may_wait;
@@ -85,6 +86,11 @@ struct call {
 static bool is_value_kind(u32 kind)
 {
 	return kind == SHS_KIND_MUTEX || kind == SHS_KIND_RWLOCK || kind == SHS_KIND_CELL;
+}
+
+static bool has_bytes_form(u32 kind)
+{
+	return is_value_kind(kind) || kind == SHS_KIND_ONCE;
 }
 
 static int check_order(const struct call *c)
@@ -112,7 +118,7 @@ static int check_bytes(const struct call *c)
 	const struct shs_ioc_op *op = c->op;
 	u32 size = c->obj->geo.value_size;
 
-	if (!is_value_kind(c->obj->kind) || !(c->rule->uses & BYTES))
+	if (!has_bytes_form(c->obj->kind) || !(c->rule->uses & BYTES))
 		return -EINVAL;
 	if (op->index || op->arg || op->expected)
 		return -EINVAL;
@@ -149,9 +155,10 @@ static int check_numeric(const struct call *c)
 	if ((op->index && !(uses & USES_INDEX)) || (op->arg && !(uses & USES_ARG)) ||
 	    (op->expected && !(uses & USES_EXPECTED)))
 		return -EINVAL;
-	if (!shs_type_is_number(obj->type))	/* condvar, once; else only bytes */
-		return obj->type == SHS_TYPE_NONE && !is_value_kind(obj->kind) && !op->index ?
-		       0 : -EINVAL;
+	if (obj->kind == SHS_KIND_CONDVAR || obj->kind == SHS_KIND_ONCE)
+		return op->index ? -EINVAL : 0;
+	if (!shs_type_is_number(obj->type))	/* only bytes */
+		return -EINVAL;
 	if (op->index >= obj->count || (obj->kind == SHS_KIND_CELL && obj->count != 1))
 		return -EINVAL;
 	op->index = array_index_nospec(op->index, obj->count);
@@ -257,51 +264,52 @@ static int change_bytes(const struct call *c, const void *value)
 	return 0;
 }
 
-static void store_bytes(const struct call *c, void *value)
+/* Where the new value is made: with two slots in the hidden one, from a copy. */
+static void *prepare_store(const struct shs_object *obj, const void *value)
 {
-	const void *new = c->op->op == SHS_OP_TAKE ? c->second : c->first;
+	void *hidden = shs_slot_hidden(obj);
 
-	if (c->obj->kind == SHS_KIND_CELL)
-		shs_cell_publish(c->obj, new);
-	else
-		memcpy(value + c->op->offset, new, c->op->len);
+	if (hidden != value)
+		memcpy(hidden, value, obj->geo.value_size);
+	return hidden;
 }
 
-static void store_number(const struct call *c, void *value, u64 new)
-{
-	u64 image;
-
-	if (c->obj->kind != SHS_KIND_CELL) {
-		shs_number_store(c->obj->type, number_at(c, value), new);
-		return;
-	}
-	shs_number_store(c->obj->type, &image, new);
-	shs_cell_publish(c->obj, &image);
-}
-
-/* With guard, and but for PEEK the lock itself, held. */
+/* With guard and the lock itself held. */
 static int change_value(const struct call *c)
 {
-	void *value = c->obj->kind == SHS_KIND_CELL ? shs_cell_current(c->obj) :
-						      shs_value(c->obj);
-	u64 new;
+	void *value = shs_slot_published(c->obj), *to;
+	u64 new = 0;
 	int ret;
 
-	if (c->op->flags & SHS_OP_BYTES) {
-		ret = change_bytes(c, value);
-		if (ret > 0)
-			store_bytes(c, value);
-	} else {
-		ret = change_number(c, value, &new);
-		if (ret > 0)
-			store_number(c, value, new);
-	}
-	return min(ret, 0);
+	ret = c->op->flags & SHS_OP_BYTES ? change_bytes(c, value) :
+					    change_number(c, value, &new);
+	if (ret <= 0)
+		return ret;
+	to = prepare_store(c->obj, value);
+	if (!(c->op->flags & SHS_OP_BYTES))
+		shs_number_store(c->obj->type, number_at(c, to), new);
+	else
+		memcpy(to + c->op->offset, c->op->op == SHS_OP_TAKE ? c->second : c->first,
+		       c->op->len);
+	shs_slot_publish(c->obj);
+	return 0;
+}
+
+/* With guard alone: -EAGAIN if the holder published a value in the middle of it. */
+static int peek_value(const struct call *c)
+{
+	struct shs_ioc_op *op = c->op;
+	bool whole;
+
+	whole = op->flags & SHS_OP_BYTES ?
+		shs_value_snapshot(c->obj, op->offset, op->len, c->first) :
+		shs_number_snapshot(c->obj, op->index, &op->result);
+	return whole ? 0 : -EAGAIN;
 }
 
 /*
  * The owner-died notice: reported, and consumed only by a change with RECOVER.
- * -EUCLEAN: a change without.
+ * -EUCLEAN: a change without.  Under guard, so that notice and value are of one moment.
  */
 static int check_notice(const struct call *c)
 {
@@ -311,9 +319,11 @@ static int check_notice(const struct call *c)
 
 	spin_lock(&obj->lock);
 	died = obj->kind == SHS_KIND_RWLOCK ? obj->rwlock.died : shs_mutex_died(obj);
+	died |= obj->lost;	/* in the word a hostile writer may have wiped it out */
 	if (died && obj->kind != SHS_KIND_CELL) {
 		c->op->notice = SHS_NOTICE_OWNER_DIED;
 		if (c->op->flags & SHS_OP_RECOVER) {
+			obj->lost = false;
 			if (obj->kind == SHS_KIND_RWLOCK)
 				obj->rwlock.died = false;
 			else
@@ -328,25 +338,50 @@ static int check_notice(const struct call *c)
 
 static int run_locked(const struct call *c, bool shared)
 {
-	int ret = check_notice(c);
+	int ret;
 
-	if (ret)
-		return ret;
 	shs_guard_lock(c->obj, shared);
-	ret = change_value(c);
+	ret = check_notice(c);
+	if (!ret)
+		ret = c->op->op == SHS_OP_PEEK ? peek_value(c) : change_value(c);
 	shs_guard_unlock(c->obj, shared);
 	return ret;
+}
+
+/* Tries as long as others get in between; each of their tries succeeded. */
+static int run_again(const struct call *c, int (*try)(const struct call *c))
+{
+	int ret;
+
+	for (;;) {
+		ret = try(c);
+		if (ret != -EAGAIN)
+			return ret;
+		if (!c->may_wait)
+			return -EBUSY;
+		if (signal_pending(current))
+			return -ERESTARTSYS;
+		cond_resched();
+	}
+}
+
+static int try_peek(const struct call *c)
+{
+	return run_locked(c, true);
 }
 
 static int run_value(const struct call *c)
 {
 	bool wait = c->may_wait && !(c->op->flags & SHS_OP_NOWAIT);
-	struct shs_waiter w = { .mode = SHS_MODE_EXCLUSIVE };
+	struct shs_waiter w = {
+		.mode = SHS_MODE_EXCLUSIVE,
+		.force = c->op->flags & SHS_OP_RECOVER,
+	};
 	struct shs_deadline d;
 	int ret;
 
 	if (c->op->op == SHS_OP_PEEK)
-		return run_locked(c, true);
+		return run_again(c, try_peek);
 	if (c->op->op == SHS_OP_READ && c->obj->kind == SHS_KIND_RWLOCK)
 		w.mode = SHS_MODE_READ;
 	shs_deadline_set(&d, c->op->deadline, c->op->clock);
@@ -395,26 +430,23 @@ static int run_notify(const struct call *c)
 	return 0;
 }
 
-static int run_atomic(const struct call *c)
+static int try_atomic(const struct call *c)
 {
 	int ret;
 
+	spin_lock(&c->obj->lock);
+	ret = shs_atomic_op(c->obj, c->op);
+	spin_unlock(&c->obj->lock);
+	return ret;
+}
+
+static int run_atomic(const struct call *c)
+{
 	if (c->op->op == SHS_OP_WAIT)
 		return run_wait(c);
 	if (c->op->op == SHS_OP_NOTIFY)
 		return run_notify(c);
-	for (;;) {
-		spin_lock(&c->obj->lock);
-		ret = shs_atomic_op(c->obj, c->op);
-		spin_unlock(&c->obj->lock);
-		if (ret != -EAGAIN)
-			return ret;
-		if (!c->may_wait)
-			return -EBUSY;
-		if (signal_pending(current))
-			return -ERESTARTSYS;
-		cond_resched();
-	}
+	return run_again(c, try_atomic);
 }
 
 static int run_counter(const struct call *c)
@@ -428,7 +460,7 @@ static int run_counter(const struct call *c)
 		shs_counter_sum(c->obj, op->index, &op->result);
 		break;
 	case SHS_OP_ADD:
-		ret = shs_counter_add(c->obj, op->index, op->arg);
+		ret = shs_counter_add(c->obj, c->att, op->index, op->arg);
 		break;
 	case SHS_OP_RESET:
 		shs_counter_reset(c->obj, op->index, op->arg, &op->result);
@@ -438,12 +470,21 @@ static int run_counter(const struct call *c)
 	return ret;
 }
 
+/* What is done does not change; guard keeps it in place. */
 static int run_once(const struct call *c)
 {
-	spin_lock(&c->obj->lock);
-	c->op->result = shs_once_state(c->obj);
-	spin_unlock(&c->obj->lock);
-	return 0;
+	const struct shs_ioc_op *op = c->op;
+	int ret = 0;
+
+	shs_guard_lock(c->obj, true);
+	if (!(op->flags & SHS_OP_BYTES))
+		c->op->result = shs_once_state(c->obj);
+	else if (shs_once_state(c->obj) == SHS_ONCE_DONE)
+		memcpy(c->first, shs_value(c->obj) + op->offset, op->len);
+	else
+		ret = -ENODATA;
+	shs_guard_unlock(c->obj, true);
+	return ret;
 }
 
 static int run(const struct call *c)
@@ -484,7 +525,7 @@ static int alloc_buffers(struct call *c)
 
 	if (!(c->op->flags & SHS_OP_BYTES))
 		return 0;
-	c->first = 2 * len <= sizeof(c->small) ? c->small : kvmalloc(2 * len, GFP_KERNEL_ACCOUNT);
+	c->first = 2 * len <= sizeof(c->small) ? c->small : kvmalloc(2 * len, SHS_GFP);
 	if (!c->first)
 		return -ENOMEM;
 	c->second = c->first + len;
@@ -540,14 +581,16 @@ static int buffers_out(const struct call *c)
 }
 
 /*
- * Both doors: the object fd's ioctl, and io_uring, where it must not wait for a
- * holder.  size is what the caller says the struct's size is.
+ * All doors: the ioctl of an object fd, or of an attachment's, and io_uring, where it
+ * must not wait for a holder.  size is what the caller says the struct's size is.
  */
-long shs_op(struct file *file, struct shs_object *obj, void __user *argp, u32 size, bool may_wait)
+long shs_op(struct file *file, struct shs_attachment *att, void __user *argp, u32 size,
+	    bool may_wait)
 {
 	struct shs_ioc_op op;
 	struct call c = {
-		.obj = obj,
+		.obj = file_inode(file)->i_private,
+		.att = att,
 		.op = &op,
 		.may_wait = may_wait,
 		.writable = file->f_mode & FMODE_WRITE,

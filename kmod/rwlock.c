@@ -34,6 +34,10 @@
  * for them: the upgrader that wants to write, and a reader that says that it holds
  * already (SHS_LOCK_RECURSIVE); one that does not say so and would wait for itself
  * is told -EDEADLK.
+ *
+ * Poison: died is set by the death of a writer.  Readers and upgraders are told and
+ * leave it; the next writer is told and it is gone, or with SHS_INIT_STRICT when he
+ * declares the value good (shs_recover); if he unlocks without, the lock is lost.
  */
 #include "core.h"
 
@@ -82,6 +86,12 @@ u32 shs_rwlock_readers(struct shs_object *obj)
 	return min_t(u64, sum, U32_MAX);
 }
 
+/* A writer must say whether the value is good before he lets others have it. */
+static bool is_owed(const struct shs_object *obj)
+{
+	return obj->flags & SHS_INIT_STRICT && obj->rwlock.died;
+}
+
 static bool has_upgrader(struct shs_object *obj, struct shs_wakes *wakes)
 {
 	u32 id = obj->rwlock.upgrader;
@@ -107,16 +117,19 @@ static bool is_blocked(struct shs_object *obj, struct shs_waiter *w, struct shs_
 
 static int enter_read(struct shs_object *obj, struct shs_waiter *w)
 {
-	if (w->att)
-		atomic64_inc(shs_lane(w->att, w->lane));
-	else
+	if (!w->att) {
 		obj->rwlock.kernel_readers++;
-	return w->att && obj->rwlock.died ? -EOWNERDEAD : 0;
+		return 0;
+	}
+	atomic64_inc(shs_lane(w->att, w->lane));
+	shs_read_begin(obj, w);
+	return obj->rwlock.died ? -EOWNERDEAD : 0;
 }
 
 static int enter_upgradable(struct shs_object *obj, struct shs_waiter *w)
 {
 	obj->rwlock.upgrader = w->att->id;
+	shs_hold_begin(obj, w);
 	return obj->rwlock.died ? -EOWNERDEAD : 0;
 }
 
@@ -131,7 +144,8 @@ static int enter_write(struct shs_object *obj, struct shs_waiter *w)
 		obj->rwlock.upgrader = 0;
 	}
 	obj->rwlock.writer = shs_waiter_id(w);
-	obj->rwlock.died &= !died;
+	obj->rwlock.died &= !died || obj->flags & SHS_INIT_STRICT;
+	shs_hold_begin(obj, w);
 	return died ? -EOWNERDEAD : 0;
 }
 
@@ -148,6 +162,16 @@ static int enter(struct shs_object *obj, struct shs_waiter *w)
 	return enter_write(obj, w);
 }
 
+static bool writer_queues(const struct shs_object *obj)
+{
+	const struct shs_waiter *w;
+
+	list_for_each_entry(w, &obj->queue, node)
+		if (w->mode == SHS_MODE_EXCLUSIVE)
+			return true;
+	return false;
+}
+
 /* 0: w need not queue behind those who do. */
 static int overtake(struct shs_object *obj, struct shs_waiter *w)
 {
@@ -158,14 +182,17 @@ static int overtake(struct shs_object *obj, struct shs_waiter *w)
 		return obj->rwlock.upgrader == w->att->id ? 0 : -EPERM;
 	if (list_empty(&obj->queue) || (holds && w->recursive))
 		return 0;
-	return holds && w->own_lane ? -EDEADLK : -EBUSY;
+	return holds && w->own_lane && writer_queues(obj) ? -EDEADLK : -EBUSY;
 }
 
 static int rw_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
 {
-	int ret = overtake(obj, w);
+	int ret;
 
 	lockdep_assert_held(&obj->lock);
+	if (obj->lost && !w->force)
+		return -ENOTRECOVERABLE;
+	ret = overtake(obj, w);
 	if (ret)
 		return ret;
 	return is_blocked(obj, w, wakes) ? -EBUSY : enter(obj, w);
@@ -177,6 +204,8 @@ static void rw_pass(struct shs_object *obj, struct shs_wakes *wakes)
 	bool writer;
 
 	lockdep_assert_held(&obj->lock);
+	if (obj->lost)
+		shs_tell_lost(obj, wakes);
 	for (;;) {
 		head = list_first_entry_or_null(&obj->queue, struct shs_waiter, node);
 		writer = head && head->mode == SHS_MODE_EXCLUSIVE;
@@ -184,12 +213,17 @@ static void rw_pass(struct shs_object *obj, struct shs_wakes *wakes)
 		smp_mb();	/* A, pairs with the fence after lane-- in user space */
 		if (!head || is_blocked(obj, head, wakes))
 			return;
-		if (head->state == SHS_QUEUED)	/* else it died and is_blocked() saw it */
-			shs_settle(obj, head, enter(obj, head), wakes);
+		if (head->state != SHS_QUEUED)	/* it died and is_blocked() saw it */
+			continue;
+		shs_trace(obj, SHS_EVENT_HANDOFF, shs_waiter_id(head), head->mode, 0);
+		shs_settle(obj, head, enter(obj, head), wakes);
 	}
 }
 
-/* A held lock becomes a weaker one at once: 0, or -EPERM if w->mode is not held. */
+/*
+ * A held lock becomes a weaker one at once: 0, -EPERM if w->mode is not held, or
+ * -EUCLEAN for a writer who has a death to declare (SHS_INIT_STRICT).
+ */
 int shs_rwlock_convert(struct shs_object *obj, struct shs_waiter *w, u32 to)
 {
 	u32 *held = w->mode == SHS_MODE_EXCLUSIVE ? &obj->rwlock.writer : &obj->rwlock.upgrader;
@@ -197,11 +231,38 @@ int shs_rwlock_convert(struct shs_object *obj, struct shs_waiter *w, u32 to)
 	lockdep_assert_held(&obj->lock);
 	if (*held != w->att->id)
 		return -EPERM;
+	if (w->mode == SHS_MODE_EXCLUSIVE && is_owed(obj))
+		return -EUCLEAN;
 	*held = 0;
-	if (to == SHS_MODE_READ)
+	if (to == SHS_MODE_READ) {
+		shs_hold_end(obj, w->att->id, w->mode, SHS_EVENT_RELEASE);
 		atomic64_inc(shs_lane(w->att, w->lane));
-	else
+		shs_read_begin(obj, w);
+	} else {
+		shs_hold_mode(obj, to);
 		obj->rwlock.upgrader = w->att->id;
+	}
+	return 0;
+}
+
+static int release_exclusive(struct shs_object *obj, struct shs_waiter *w, bool notice)
+{
+	bool write = w->mode == SHS_MODE_EXCLUSIVE;
+	u32 *held = write ? &obj->rwlock.writer : &obj->rwlock.upgrader;
+
+	if (*held != shs_waiter_id(w))
+		return -EPERM;
+	*held = 0;
+	if (w->upgrade) {		/* an unused grant: back to what it was before */
+		obj->rwlock.upgrader = w->att->id;
+		shs_hold_mode(obj, SHS_MODE_UPGRADABLE);
+	} else if (w->att) {
+		shs_hold_end(obj, w->att->id, w->mode, SHS_EVENT_RELEASE);
+	}
+	if (!write || !w->att)
+		return 0;
+	obj->lost |= is_owed(obj) && !notice;
+	obj->rwlock.died |= notice && !(obj->flags & SHS_INIT_IGNORE);
 	return 0;
 }
 
@@ -209,20 +270,10 @@ static int rw_release(struct shs_object *obj, struct shs_waiter *w, bool notice,
 		      struct shs_wakes *wakes)
 {
 	atomic64_t *lane;
-	u32 *held;
 
 	lockdep_assert_held(&obj->lock);
-	if (w->mode != SHS_MODE_READ) {
-		held = w->mode == SHS_MODE_EXCLUSIVE ? &obj->rwlock.writer : &obj->rwlock.upgrader;
-		if (*held != shs_waiter_id(w))
-			return -EPERM;
-		*held = 0;
-		if (w->upgrade)		/* an unused grant: back to what it was before */
-			obj->rwlock.upgrader = w->att->id;
-		if (w->mode == SHS_MODE_EXCLUSIVE)
-			obj->rwlock.died |= notice;
-		return 0;
-	}
+	if (w->mode != SHS_MODE_READ)
+		return release_exclusive(obj, w, notice);
 	if (!w->att) {
 		obj->rwlock.kernel_readers--;
 		return 0;
@@ -231,28 +282,36 @@ static int rw_release(struct shs_object *obj, struct shs_waiter *w, bool notice,
 	if (!atomic64_read(lane))
 		return -EPERM;
 	atomic64_dec(lane);	/* racing with itself a process spoils its own lane only */
+	shs_read_end(w->att, w->lane, SHS_EVENT_RELEASE);
 	return 0;
+}
+
+static void repair_reads(struct shs_object *obj, struct shs_attachment *att)
+{
+	u32 i;
+
+	if (lane_sum(att))
+		shs_death_note(att, SHS_MODE_READ);
+	for (i = 0; i < obj->geo.lanes; i++)
+		if (atomic64_xchg(shs_lane(att, i), 0) || shs_reads(att, i))
+			shs_read_end(att, i, SHS_EVENT_OWNER_DIED);
 }
 
 static void rw_repair(struct shs_object *obj, struct shs_attachment *att,
 		      struct shs_wakes *wakes)
 {
-	u32 i;
-
 	lockdep_assert_held(&obj->lock);
-	if (lane_sum(att)) {
-		shs_death_note(att, SHS_MODE_READ);
-		for (i = 0; i < obj->geo.lanes; i++)
-			atomic64_set(shs_lane(att, i), 0);
-	}
+	repair_reads(obj, att);
 	if (obj->rwlock.upgrader == att->id) {
 		shs_death_note(att, SHS_MODE_UPGRADABLE);
+		shs_hold_end(obj, att->id, SHS_MODE_UPGRADABLE, SHS_EVENT_OWNER_DIED);
 		obj->rwlock.upgrader = 0;
 	}
 	if (obj->rwlock.writer == att->id) {
 		shs_death_note(att, SHS_MODE_EXCLUSIVE);
+		shs_hold_end(obj, att->id, SHS_MODE_EXCLUSIVE, SHS_EVENT_OWNER_DIED);
 		obj->rwlock.writer = 0;
-		obj->rwlock.died = true;
+		obj->rwlock.died |= !(obj->flags & SHS_INIT_IGNORE);
 	}
 }
 

@@ -23,6 +23,7 @@ struct shs_sb_info {
 	struct shs_limits max;
 	u64 objects, bytes;			/* in use */
 	struct xarray users;			/* uid -> struct shs_user */
+	struct shs_graph graph;
 };
 
 static inline struct shs_sb_info *shs_sbi(const struct super_block *sb)
@@ -41,8 +42,9 @@ extern const struct file_operations shs_object_fops;
 extern struct file_system_type shs_fs_type;
 void shs_remove_name(struct inode *inode);
 
-/* A region is one physical run: a big one may fail, which is an answer and no news. */
-#define SHS_GFP_PAGES	(GFP_KERNEL_ACCOUNT | __GFP_ZERO | __GFP_NOWARN)
+/* What a user asks for by size may fail: that is an answer, and no news for the log. */
+#define SHS_GFP		(GFP_KERNEL_ACCOUNT | __GFP_NOWARN)
+#define SHS_GFP_PAGES	(SHS_GFP | __GFP_ZERO)
 
 /* object.c */
 extern struct kmem_cache *shs_object_cache;
@@ -68,6 +70,7 @@ extern struct kmem_cache *shs_att_cache;
 extern const struct file_operations shs_att_fops;
 long shs_attach(struct file *file, struct shs_object *obj, void __user *argp);
 int shs_att_mmap(struct file *file, struct vm_area_struct *vma);
+void shs_process_name(char *name, const struct task_struct *task);
 int shs_att_check(const struct shs_attachment *att);
 
 /* wait.c */
@@ -80,6 +83,8 @@ ktime_t shs_clock_offset(clockid_t clock);
 int shs_deadline_set(struct shs_deadline *d, u64 ns, u8 clock);
 int shs_sleep(struct shs_waiter *w, const struct shs_deadline *d);
 int shs_acquire(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d);
+int shs_acquire_queued(struct shs_object *obj, struct shs_waiter *w,
+		       const struct shs_deadline *d);
 void shs_release_waiter(struct shs_object *obj, struct shs_waiter *w);
 
 /* lock.c */
@@ -87,6 +92,7 @@ long shs_lock(struct shs_attachment *att, void __user *argp);
 long shs_unlock(struct shs_attachment *att, void __user *argp);
 long shs_convert(struct shs_attachment *att, void __user *argp);
 long shs_once(struct shs_attachment *att, void __user *argp);
+long shs_recover_value(struct shs_attachment *att, void __user *argp);
 
 /* condwait.c */
 long shs_condvar_wait(struct shs_attachment *att, void __user *argp);
@@ -94,7 +100,8 @@ void shs_tickets_free(struct shs_attachment *att);
 
 /* op.c */
 int shs_op_run(struct shs_object *obj, struct shs_ioc_op *op, bool may_wait);
-long shs_op(struct file *file, struct shs_object *obj, void __user *argp, u32 size, bool may_wait);
+long shs_op(struct file *file, struct shs_attachment *att, void __user *argp, u32 size,
+	    bool may_wait);
 
 /* batch.c */
 long shs_batch(struct file *file, void __user *argp);
@@ -106,11 +113,18 @@ int shs_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
 ssize_t shs_text_read(struct file *file, char __user *buf, size_t len, loff_t *pos);
 ssize_t shs_text_write(struct file *file, const char __user *buf, size_t len, loff_t *pos);
 
+/* threads.c */
+long shs_threads(struct shs_object *obj, void __user *argp);
+long shs_cycle(struct shs_attachment *att, void __user *argp);
+
 /* info.c */
 long shs_abi(void __user *argp);
 long shs_info(struct shs_object *obj, void __user *argp);
 long shs_death(struct shs_object *obj, void __user *argp);
 long shs_meta(struct shs_object *obj, void __user *argp);
+const struct shs_attachment *shs_holder(const struct shs_object *obj);
+const struct shs_hold *shs_hold_of(const struct shs_object *obj,
+				   const struct shs_attachment *holder);
 void shs_show_object(struct seq_file *m, struct shs_object *obj, bool readable);
 
 /* main.c: structs that begin with their size */

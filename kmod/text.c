@@ -38,7 +38,7 @@ static void append_value(struct line *l, const struct shs_object *obj, const u8 
 	u32 step = shs_type_size(obj->type), i;
 
 	if (obj->type == SHS_TYPE_BYTES)
-		l->len = bin2hex(l->buf, value, obj->geo.value_size) - l->buf;
+		l->len = bin2hex(l->buf + l->len, value, obj->geo.value_size) - l->buf;
 	else
 		for (i = 0; i < obj->count; i++)
 			append_number(l, obj->type,
@@ -58,10 +58,43 @@ static void append_counter(struct line *l, struct shs_object *obj)
 	}
 }
 
-/* A snapshot: of what a process is changing under its lock it may show the middle. */
-static void append_kind(struct line *l, struct shs_object *obj, u8 *copy)
+/* State, and once it is done the value, which does not change; guard keeps it in place. */
+static void append_once(struct line *l, struct shs_object *obj)
 {
-	static const char * const once[] = { "incomplete", "running", "done", "poisoned" };
+	static const char * const name[] = { "incomplete", "running", "done", "poisoned" };
+	u32 state;
+
+	shs_guard_lock(obj, true);
+	state = shs_once_state(obj);
+	append(l, "%s", name[state & 3]);
+	if (state == SHS_ONCE_DONE && obj->count) {
+		append(l, " ");
+		append_value(l, obj, shs_value(obj));
+	}
+	shs_guard_unlock(obj, true);
+}
+
+/* 0, or -ERESTARTSYS: values were published faster than copied. */
+static int copy_value(struct shs_object *obj, u8 *copy)
+{
+	bool whole;
+
+	for (;;) {
+		shs_guard_lock(obj, true);
+		whole = shs_value_snapshot(obj, 0, obj->geo.value_size, copy);
+		shs_guard_unlock(obj, true);
+		if (whole)
+			return 0;
+		if (signal_pending(current))
+			return -ERESTARTSYS;
+		cond_resched();
+	}
+}
+
+/* A snapshot: of what a process is changing under its lock it may show the middle. */
+static int append_kind(struct line *l, struct shs_object *obj, u8 *copy)
+{
+	int ret = 0;
 
 	switch ((enum shs_kind)obj->kind) {
 	case SHS_KIND_CONDVAR:
@@ -70,9 +103,7 @@ static void append_kind(struct line *l, struct shs_object *obj, u8 *copy)
 		spin_unlock(&obj->lock);
 		break;
 	case SHS_KIND_ONCE:
-		spin_lock(&obj->lock);
-		append(l, "%s", once[shs_once_state(obj) & 3]);
-		spin_unlock(&obj->lock);
+		append_once(l, obj);
 		break;
 	case SHS_KIND_COUNTER:
 		append_counter(l, obj);
@@ -85,16 +116,14 @@ static void append_kind(struct line *l, struct shs_object *obj, u8 *copy)
 	case SHS_KIND_MUTEX:
 	case SHS_KIND_RWLOCK:
 	case SHS_KIND_CELL:
-		shs_guard_lock(obj, true);
-		memcpy(copy, obj->kind == SHS_KIND_CELL ? shs_cell_current(obj) : shs_value(obj),
-		       obj->geo.value_size);
-		shs_guard_unlock(obj, true);
+		ret = copy_value(obj, copy);
 		append_value(l, obj, copy);
 		break;
 	case SHS_KIND_NONE:
 		break;
 	}
 	append(l, "\n");
+	return ret;
 }
 
 ssize_t shs_text_read(struct file *file, char __user *buf, size_t len, loff_t *pos)
@@ -106,13 +135,12 @@ ssize_t shs_text_read(struct file *file, char __user *buf, size_t len, loff_t *p
 
 	if (!shs_is_ready(obj))
 		return -EUNATCH;
-	l.size = max_t(size_t, (size_t)obj->count * NUMBER_CHARS, 32) + 2;
-	l.buf = kvmalloc(l.size, GFP_KERNEL_ACCOUNT);
-	copy = kvmalloc(max_t(u32, obj->geo.value_size, 1), GFP_KERNEL_ACCOUNT);
-	if (l.buf && copy) {
-		append_kind(&l, obj, copy);
-		ret = simple_read_from_buffer(buf, len, pos, l.buf, l.len);
-	}
+	l.size = (size_t)obj->count * NUMBER_CHARS + 32;
+	l.buf = kvmalloc(l.size, SHS_GFP);
+	copy = kvmalloc(max_t(u32, obj->geo.value_size, 1), SHS_GFP);
+	if (l.buf && copy)
+		ret = append_kind(&l, obj, copy) ?:
+		      simple_read_from_buffer(buf, len, pos, l.buf, l.len);
 	kvfree(copy);
 	kvfree(l.buf);
 	return ret;

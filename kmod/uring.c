@@ -40,5 +40,5 @@ int shs_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 		return ret;
 	if (size != sqe.size)
 		return -EINVAL;
-	return errno_for_cqe(shs_op(cmd->file, obj, argp, size, false));
+	return errno_for_cqe(shs_op(cmd->file, NULL, argp, size, false));
 }

@@ -89,6 +89,30 @@ int shs_deadline_set(struct shs_deadline *d, u64 ns, u8 clock)
 	return 0;
 }
 
+bool shs_is_dying(struct task_struct *task)
+{
+	return task && fatal_signal_pending(task);
+}
+
+/* What w waits for, as its own process or, in a search, the caller's may see it. */
+void shs_describe(struct shs_thread_info *info, const struct shs_object *obj,
+		  const struct shs_waiter *w)
+{
+	*info = (struct shs_thread_info) {
+		.mode = w->mode,
+		.flags = SHS_THREAD_WAITS,
+		.pid = w->att ? pid_vnr(w->att->pid) : w->task ? task_tgid_vnr(w->task) : 0,
+		.tid = pid_vnr(w->thread),
+		.since_ns = w->since_ns + shs_clock_offset(CLOCK_MONOTONIC),
+		.count = 1,
+		.object = obj->ino,
+	};
+	if (w->att)
+		strscpy(info->comm, w->att->comm, sizeof(info->comm));
+	else if (w->task)
+		shs_process_name(info->comm, w->task);
+}
+
 static bool settled(const struct shs_waiter *w)
 {
 	return smp_load_acquire(&w->state) == SHS_SETTLED;	/* pairs with shs_settle() */
@@ -125,6 +149,15 @@ int shs_sleep(struct shs_waiter *w, const struct shs_deadline *d)
 	return ret;
 }
 
+/* The queued w would wait for itself: -EDEADLK, and off the queue.  Else -EBUSY. */
+static int refuse_deadlock(struct shs_object *obj, struct shs_waiter *w)
+{
+	if (!shs_graph_closes(obj, w))
+		return -EBUSY;
+	shs_dequeue(obj, w);
+	return -EDEADLK;
+}
+
 /* First look: 0 or an error is final; -EBUSY with w queued if it may wait. */
 static int enter(struct shs_object *obj, struct shs_waiter *w, bool may_wait)
 {
@@ -135,8 +168,10 @@ static int enter(struct shs_object *obj, struct shs_waiter *w, bool may_wait)
 	spin_lock(&obj->lock);
 	if (!w->att || w->att->state == SHS_ATT_LIVE)
 		ret = ops->try(obj, w, &wakes);
-	if (ret == -EBUSY && may_wait)
+	if (ret == -EBUSY && may_wait) {
 		shs_enqueue(obj, w);
+		ret = refuse_deadlock(obj, w);
+	}
 	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);
@@ -161,8 +196,10 @@ static int leave(struct shs_object *obj, struct shs_waiter *w, int ret)
 		shs_dequeue(obj, w);
 		if (!ret)
 			ret = ops->try(obj, w, &wakes);
-		if (ret == -EBUSY)
+		if (ret == -EBUSY) {
 			shs_requeue(obj, w);
+			ret = refuse_deadlock(obj, w);
+		}
 	}
 	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
@@ -175,16 +212,24 @@ static int leave(struct shs_object *obj, struct shs_waiter *w, int ret)
  *
  * 0 or -EOWNERDEAD: owns.  -EBUSY, -ETIMEDOUT, -ERESTARTSYS, -ENXIO (the attachment
  * is not or no longer live), -EAGAIN (another process rewrites the word without
- * end), or what the kind refuses with.
+ * end), -EDEADLK (detect.c), or what the kind refuses with.
  */
 int shs_acquire(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d)
 {
 	int ret;
 
 	w->task = current;
+	w->thread = task_pid(current);
+	w->since_ns = 0;
 	ret = enter(obj, w, d);
-	if (ret != -EBUSY || !d)
-		return ret;
+	return ret == -EBUSY && d ? shs_acquire_queued(obj, w, d) : ret;
+}
+
+/* The same for w that is on the queue. */
+int shs_acquire_queued(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d)
+{
+	int ret;
+
 	do
 		ret = leave(obj, w, shs_sleep(w, d));
 	while (ret == -EBUSY);

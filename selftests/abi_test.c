@@ -94,13 +94,16 @@ AT(shs_ioc_wait, mutex_fd, 8);
 AT(shs_ioc_wait, started, 12);
 AT(shs_ioc_wait, deadline, 16);
 AT(shs_ioc_wait, clock, 24);
-SIZE(shs_ioc_once, 32);
+SIZE(shs_ioc_once, 40);
 AT(shs_ioc_once, cmd, 4);
 AT(shs_ioc_once, flags, 8);
 AT(shs_ioc_once, state, 12);
 AT(shs_ioc_once, deadline, 16);
 AT(shs_ioc_once, clock, 24);
-SIZE(shs_ioc_info, 88);
+AT(shs_ioc_once, pad, 25);
+AT(shs_ioc_once, value_size, 28);
+AT(shs_ioc_once, value, 32);
+SIZE(shs_ioc_info, 120);
 AT(shs_ioc_info, kind, 4);
 AT(shs_ioc_info, type, 8);
 AT(shs_ioc_info, count, 12);
@@ -117,6 +120,11 @@ AT(shs_ioc_info, holder_pid, 52);
 AT(shs_ioc_info, holder_comm, 56);
 AT(shs_ioc_info, created_ns, 72);
 AT(shs_ioc_info, deaths, 80);
+AT(shs_ioc_info, holder_tid, 88);
+AT(shs_ioc_info, depth, 92);
+AT(shs_ioc_info, held_ns, 96);
+AT(shs_ioc_info, waits, 104);
+AT(shs_ioc_info, wakes, 112);
 SIZE(shs_ioc_death, 64);
 AT(shs_ioc_death, why, 4);
 AT(shs_ioc_death, code, 8);
@@ -131,23 +139,52 @@ AT(shs_ioc_meta, capacity, 4);
 AT(shs_ioc_meta, addr, 8);
 AT(shs_ioc_meta, meta_size, 16);
 AT(shs_ioc_meta, pad, 20);
+SIZE(shs_ioc_recover, 8);
+AT(shs_ioc_recover, flags, 4);
+SIZE(shs_thread_info, 56);
+AT(shs_thread_info, flags, 4);
+AT(shs_thread_info, pid, 8);
+AT(shs_thread_info, tid, 12);
+AT(shs_thread_info, comm, 16);
+AT(shs_thread_info, since_ns, 32);
+AT(shs_thread_info, count, 40);
+AT(shs_thread_info, object, 48);
+SIZE(shs_ioc_threads, 24);
+AT(shs_ioc_threads, flags, 4);
+AT(shs_ioc_threads, capacity, 8);
+AT(shs_ioc_threads, count, 12);
+AT(shs_ioc_threads, addr, 16);
+SIZE(shs_ioc_cycle, 24);
+AT(shs_ioc_cycle, flags, 4);
+AT(shs_ioc_cycle, capacity, 8);
+AT(shs_ioc_cycle, count, 12);
+AT(shs_ioc_cycle, addr, 16);
 
 static_assert(SHS_IOC_ABI == 0xe800 && SHS_IOC_INIT == 0xe801 && SHS_IOC_OP == 0xe802 &&
 	      SHS_IOC_ATTACH == 0xe803 && SHS_IOC_INFO == 0xe804 && SHS_IOC_DEATH == 0xe805 &&
 	      SHS_IOC_META == 0xe806 && SHS_IOC_LOCK == 0xe810 && SHS_IOC_UNLOCK == 0xe811 &&
 	      SHS_IOC_WAIT == 0xe812 && SHS_IOC_ONCE == 0xe813 && SHS_IOC_BATCH == 0xe807 &&
-	      SHS_IOC_CONVERT == 0xe814, "numbers");
+	      SHS_IOC_CONVERT == 0xe814 && SHS_IOC_THREADS == 0xe808 &&
+	      SHS_IOC_RECOVER == 0xe815 && SHS_IOC_CYCLE == 0xe816, "numbers");
 static_assert(SHS_OP_LOAD == 1 && SHS_OP_FETCH_NOT == 13 && SHS_OP_TAKE == 14 &&
 	      SHS_OP_ADD == 15 && SHS_OP_PEEK == 17 && SHS_OP_NOTIFY == 20 && SHS_OP_WAIT == 21,
 	      "opcodes");
 static_assert(SHS_KIND_CELL == 7 && SHS_TYPE_I64 == 10 && SHS_ONCE_POISONED == 3 &&
 	      SHS_WHY_UNMAP == 4 && SHS_ACQ_REL == 4 && SHS_MODE_UPGRADABLE == 2 &&
 	      SHS_ONCE_WAIT == 3, "enums");
+static_assert(SHS_INIT_FIFO == 1 && SHS_INIT_EPHEMERAL == 16 && SHS_INIT_STRICT == 32 &&
+	      SHS_INIT_IGNORE == 64 && SHS_INIT_RECURSIVE == 128 && SHS_INIT_COMMIT == 256 &&
+	      SHS_INIT_SERIAL == 512 && SHS_INIT_LIVE == 1024 && SHS_INIT_DONE == 2048 &&
+	      SHS_INIT_DETECT == 4096, "flags");
+static_assert(SHS_STATE_UPGRADABLE == 16 && SHS_STATE_LOST == 32 &&
+	      SHS_THREAD_WAITS == 1 && SHS_THREAD_POSSIBLE == 2, "states");
 
 /* Every request there is, in a form that is served at once. */
 enum request {
-	ABI, INIT, OP, BATCH, ATTACH, INFO, DEATH, META,
-	LOCK, UNLOCK, WAIT, ONCE, CONVERT, REQUESTS
+	ABI, INIT, BATCH, ATTACH,				/* on an object only */
+	OP, INFO, DEATH, META, THREADS,				/* on both */
+	LOCK, UNLOCK, WAIT, ONCE, CONVERT, RECOVER, CYCLE,	/* on an attachment only */
+	REQUESTS
 };
 
 static const struct {
@@ -165,16 +202,19 @@ static const struct {
 	[INFO]	 = { "INFO", SHS_IOC_INFO, sizeof(struct shs_ioc_info), 0, true },
 	[DEATH]	 = { "DEATH", SHS_IOC_DEATH, sizeof(struct shs_ioc_death), -ENODATA, true },
 	[META]	 = { "META", SHS_IOC_META, sizeof(struct shs_ioc_meta), 0, true },
+	[THREADS] = { "THREADS", SHS_IOC_THREADS, sizeof(struct shs_ioc_threads), 0, true },
 	[LOCK]	 = { "LOCK", SHS_IOC_LOCK, sizeof(struct shs_ioc_lock), 0, false },
 	[UNLOCK] = { "UNLOCK", SHS_IOC_UNLOCK, sizeof(struct shs_ioc_lock), 0, false },
 	[WAIT]	 = { "WAIT", SHS_IOC_WAIT, sizeof(struct shs_ioc_wait), -ETIMEDOUT, true },
 	[ONCE]	 = { "ONCE", SHS_IOC_ONCE, sizeof(struct shs_ioc_once), 0, true },
 	[CONVERT] = { "CONVERT", SHS_IOC_CONVERT, sizeof(struct shs_ioc_convert), 0, false },
+	[RECOVER] = { "RECOVER", SHS_IOC_RECOVER, sizeof(struct shs_ioc_recover), 0, false },
+	[CYCLE]	 = { "CYCLE", SHS_IOC_CYCLE, sizeof(struct shs_ioc_cycle), 0, true },
 };
 
 FIXTURE(abi) {
-	int blank, atomic, mutex, condvar, once, rwlock;
-	struct shs_att locked, waiting, running, upgradable;
+	int blank, atomic, mutex, condvar, once, rwlock, strict, detecting;
+	struct shs_att locked, waiting, running, upgradable, owed, refused;
 	union {
 		char bytes[128];
 		__u32 size;
@@ -186,7 +226,10 @@ FIXTURE(abi) {
 		struct shs_ioc_once once;
 		struct shs_ioc_batch batch;
 		struct shs_ioc_convert convert;
+		struct shs_ioc_threads threads;
+		struct shs_ioc_cycle cycle;
 	} arg;
+	struct shs_thread_info list[2];
 	struct shs_ioc_op op;	/* of the batch */
 	int fd;
 	char meta[8];
@@ -215,6 +258,16 @@ FIXTURE_SETUP(abi)
 	ASSERT_EQ(0, shs_attach(&self->waiting, self->condvar));
 	ASSERT_EQ(0, shs_attach(&self->running, self->once));
 	ASSERT_EQ(0, shs_attach(&self->upgradable, self->rwlock));
+	init = SHS_INIT(.kind = SHS_KIND_MUTEX, .flags = SHS_INIT_STRICT);
+	self->strict = shs_create_as(&init);
+	ASSERT_LE(0, self->strict);
+	ASSERT_EQ(0, shs_attach(&self->owed, self->strict));
+	init.flags = SHS_INIT_DETECT;
+	self->detecting = shs_create_as(&init);
+	ASSERT_LE(0, self->detecting);
+	ASSERT_EQ(0, shs_attach(&self->refused, self->detecting));
+	ASSERT_EQ(0, shs_trylock(&self->refused));
+	ASSERT_EQ(-EDEADLK, shs_lock(&self->refused));
 }
 
 FIXTURE_TEARDOWN(abi)
@@ -268,6 +321,21 @@ static void make(FIXTURE_DATA(abi) *self, enum request request)
 		self->fd = self->upgradable.fd;
 		self->arg.convert.from = SHS_MODE_UPGRADABLE;
 		break;
+	case RECOVER:
+		shs_trylock(&self->owed);
+		shs_unlock_as(&self->owed, &SHS_LOCK(.flags = SHS_UNLOCK_ABANDON));
+		shs_trylock(&self->owed);
+		self->fd = self->owed.fd;
+		break;
+	case THREADS:
+		self->arg.threads.addr = (unsigned long)self->list;
+		self->arg.threads.capacity = ARRAY_SIZE(self->list);
+		break;
+	case CYCLE:
+		self->fd = self->refused.fd;
+		self->arg.cycle.addr = (unsigned long)self->list;
+		self->arg.cycle.capacity = ARRAY_SIZE(self->list);
+		break;
 	default:
 		break;
 	}
@@ -302,7 +370,7 @@ static void undo(FIXTURE_DATA(abi) *self, enum request request, int ret)
 
 /* All that a refused request must leave as it was. */
 struct state {
-	struct shs_ioc_info info[6];
+	struct shs_ioc_info info[8];
 	__u64 value;
 	__u32 word;
 	int next_fd;
@@ -319,6 +387,10 @@ static struct state observe(FIXTURE_DATA(abi) *self)
 	state.info[3] = shs_info(self->condvar);
 	state.info[4] = shs_info(self->once);
 	state.info[5] = shs_info(self->rwlock);
+	state.info[6] = shs_info(self->strict);
+	state.info[7] = shs_info(self->detecting);
+	for (int i = 0; i < ARRAY_SIZE(state.info); i++)
+		state.info[i].held_ns = 0;	/* time goes on */
 	state.value = shs_load(self->atomic, 0);
 	state.word = self->locked.shared->word;
 	state.next_fd = dup(0);
@@ -437,7 +509,8 @@ static const struct {
 	unsigned int offset, size;
 	__u64 known;
 } meaningless[] = {
-	FIELD(INIT, shs_ioc_init, flags, SHS_INIT_FIFO | SHS_INIT_EPHEMERAL),
+	FIELD(INIT, shs_ioc_init, flags, SHS_INIT_FIFO | SHS_INIT_EPHEMERAL | SHS_INIT_STRICT |
+	      SHS_INIT_IGNORE | SHS_INIT_RECURSIVE | SHS_INIT_COMMIT | SHS_INIT_DETECT),
 	FIELD(INIT, shs_ioc_init, pad, 0),
 	FIELD(OP, shs_ioc_op, flags, SHS_OP_BYTES | SHS_OP_NOWAIT | SHS_OP_RECOVER),
 	FIELD(OP, shs_ioc_op, expected, 0),
@@ -475,6 +548,8 @@ static const struct {
 	FIELD(ONCE, shs_ioc_once, state, 0),
 	FIELD(ONCE, shs_ioc_once, clock, 3),
 	FIELD(ONCE, shs_ioc_once, pad, 0),
+	FIELD(ONCE, shs_ioc_once, value_size, 0),
+	FIELD(ONCE, shs_ioc_once, value, 0),
 	FIELD(CONVERT, shs_ioc_convert, flags, SHS_LOCK_NOWAIT),
 	FIELD(CONVERT, shs_ioc_convert, from, 0),
 	FIELD(CONVERT, shs_ioc_convert, to, SHS_MODE_READ),
@@ -482,6 +557,11 @@ static const struct {
 	FIELD(CONVERT, shs_ioc_convert, pad0, 0),
 	FIELD(CONVERT, shs_ioc_convert, clock, 3),
 	FIELD(CONVERT, shs_ioc_convert, pad, 0),
+	FIELD(RECOVER, shs_ioc_recover, flags, 0),
+	FIELD(THREADS, shs_ioc_threads, flags, 0),
+	FIELD(THREADS, shs_ioc_threads, count, 0),
+	FIELD(CYCLE, shs_ioc_cycle, flags, 0),
+	FIELD(CYCLE, shs_ioc_cycle, count, 0),
 };
 
 /*
@@ -627,13 +707,16 @@ TEST_F(abi, wrong_file)
 		if (r >= LOCK)
 			EXPECT_EQ(-ENOTTY, shs_ioctl(self->atomic, requests[r].command, arg))
 				TH_LOG("%s on an object", requests[r].name);
-		if (r >= INIT && r <= ATTACH)
+		if (r < OP)
 			EXPECT_EQ(-ENOTTY, shs_ioctl(self->locked.fd, requests[r].command, arg))
 				TH_LOG("%s on an attachment", requests[r].name);
 	}
-	for (int number = 0x15; number < 256; number++) {
-		unsigned long unknown = _IO(SHS_IOC_MAGIC, number);
+	for (int number = 0x09; number < 256; number++) {
+		unsigned long unknown;
 
+		if (number == 0x10)
+			number = 0x17;
+		unknown = _IO(SHS_IOC_MAGIC, number);
 		EXPECT_EQ(-ENOTTY, shs_ioctl(dir, unknown, arg));
 		EXPECT_EQ(-ENOTTY, shs_ioctl(self->atomic, unknown, arg));
 		EXPECT_EQ(-ENOTTY, shs_ioctl(self->locked.fd, unknown, arg));
@@ -648,7 +731,7 @@ TEST_F(abi, uninitialised)
 {
 	char text[8];
 
-	for (enum request r = OP; r <= META; r++) {
+	for (enum request r = BATCH; r <= THREADS; r++) {
 		make(self, r);
 		self->fd = self->blank;
 		EXPECT_EQ(-EUNATCH, submit(self, r)) TH_LOG("%s", requests[r].name);
@@ -749,7 +832,10 @@ TEST_F(abi, init_kinds)
 		KIND(CONDVAR, NONE, 0, 0), KIND(CONDVAR, NONE, 1, -EINVAL),
 		KIND(CONDVAR, U64, 0, -EINVAL), KIND(CONDVAR, U64, 1, -EINVAL),
 		KIND(ONCE, NONE, 0, 0), KIND(ONCE, NONE, 1, -EINVAL),
-		KIND(ONCE, U64, 1, -EINVAL),
+		KIND(ONCE, U64, 1, 0), KIND(ONCE, U64, 0, -EINVAL), KIND(ONCE, BYTES, 0, -EINVAL),
+		KIND(ONCE, BYTES, 65536, 0), KIND(ONCE, BYTES, 65537, -EINVAL),
+		KIND(ONCE, U64, 8192, 0), KIND(ONCE, U64, 8193, -EINVAL),
+		KIND(ONCE, BOOL, 1, 0), KIND(ONCE, U64, 0x20000001, -EINVAL),
 	};
 
 	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -769,26 +855,86 @@ TEST_F(abi, init_kinds)
 			.count = 1, .value = (unsigned long)&no_bool, .value_size = 1)));
 }
 
-/* A policy belongs to one kind. */
+#define ALL_KINDS ((2U << SHS_KIND_CELL) - (1U << SHS_KIND_ATOMIC))
+#define LOCKS (1U << SHS_KIND_MUTEX | 1U << SHS_KIND_RWLOCK)
+
+/* Which kinds a policy is for. */
 TEST_F(abi, init_flags_by_kind)
 {
+	static const struct {
+		__u32 flag, kinds;
+	} policies[] = {
+		{ SHS_INIT_FIFO, 1U << SHS_KIND_MUTEX },
+		{ SHS_INIT_POISON, 1U << SHS_KIND_ONCE },
+		{ SHS_INIT_SATURATE, 1U << SHS_KIND_COUNTER },
+		{ SHS_INIT_CHECK, 1U << SHS_KIND_COUNTER },
+		{ SHS_INIT_EPHEMERAL, ALL_KINDS },
+		{ SHS_INIT_STRICT, LOCKS },
+		{ SHS_INIT_IGNORE, LOCKS },
+		{ SHS_INIT_RECURSIVE, 1U << SHS_KIND_MUTEX },
+		{ SHS_INIT_COMMIT, LOCKS },
+		{ SHS_INIT_SERIAL, 1U << SHS_KIND_COUNTER },
+		{ SHS_INIT_LIVE, 1U << SHS_KIND_COUNTER },
+		{ SHS_INIT_DONE, 1U << SHS_KIND_ONCE },
+		{ SHS_INIT_DETECT, LOCKS },
+		{ SHS_INIT_DETECT << 1, 0 },
+		{ 1U << 31, 0 },
+	};
+
 	for (__u32 kind = SHS_KIND_ATOMIC; kind <= SHS_KIND_CELL; kind++) {
 		bool valueless = kind == SHS_KIND_CONDVAR || kind == SHS_KIND_ONCE;
-		__u32 flags[] = { SHS_INIT_FIFO, SHS_INIT_POISON };
-		__u32 owners[] = { SHS_KIND_MUTEX, SHS_KIND_ONCE };
 
-		for (int i = 0; i < 2; i++) {
-			struct shs_ioc_init init = SHS_INIT(.kind = kind, .flags = flags[i],
+		for (int i = 0; i < ARRAY_SIZE(policies); i++) {
+			struct shs_ioc_init init = SHS_INIT(.kind = kind,
+				.flags = policies[i].flag,
 				.type = valueless ? SHS_TYPE_NONE : SHS_TYPE_I64,
 				.count = valueless ? 0 : 1);
 			int fd = shs_create_as(&init);
 
-			EXPECT_EQ(kind == owners[i] ? 0 : -EINVAL, fd < 0 ? fd : 0)
-				TH_LOG("kind %u flags %#x", kind, flags[i]);
+			EXPECT_EQ(policies[i].kinds & 1U << kind ? 0 : -EINVAL, fd < 0 ? fd : 0)
+				TH_LOG("kind %u flag %#x", kind, init.flags);
 			if (fd >= 0)
-				EXPECT_EQ(flags[i], shs_info(fd).flags);
+				EXPECT_EQ(init.flags, shs_info(fd).flags);
 			close(fd);
 		}
+	}
+}
+
+/* Which of them go together, and with what value. */
+TEST_F(abi, init_flags_together)
+{
+	static const __u32 every = SHS_INIT_STRICT | SHS_INIT_COMMIT | SHS_INIT_DETECT |
+				   SHS_INIT_EPHEMERAL;
+	static const struct {
+		__u32 kind, flags, type;
+		int expected;
+	} cases[] = {
+		{ SHS_KIND_MUTEX, every | SHS_INIT_FIFO | SHS_INIT_RECURSIVE, SHS_TYPE_I64, 0 },
+		{ SHS_KIND_RWLOCK, every, SHS_TYPE_I64, 0 },
+		{ SHS_KIND_MUTEX, SHS_INIT_STRICT | SHS_INIT_IGNORE, SHS_TYPE_I64, -EINVAL },
+		{ SHS_KIND_RWLOCK, SHS_INIT_STRICT | SHS_INIT_IGNORE, SHS_TYPE_I64, -EINVAL },
+		{ SHS_KIND_MUTEX, SHS_INIT_COMMIT | SHS_INIT_IGNORE, SHS_TYPE_I64, 0 },
+		{ SHS_KIND_MUTEX, SHS_INIT_COMMIT, SHS_TYPE_NONE, -EINVAL },
+		{ SHS_KIND_RWLOCK, SHS_INIT_COMMIT, SHS_TYPE_NONE, -EINVAL },
+		{ SHS_KIND_MUTEX, every & ~SHS_INIT_COMMIT, SHS_TYPE_NONE, 0 },
+		{ SHS_KIND_RWLOCK, every & ~SHS_INIT_COMMIT, SHS_TYPE_NONE, 0 },
+		{ SHS_KIND_RWLOCK, SHS_INIT_DETECT | SHS_INIT_FIFO, SHS_TYPE_I64, -EINVAL },
+		{ SHS_KIND_COUNTER, SHS_INIT_LIVE | SHS_INIT_SERIAL, SHS_TYPE_I64, 0 },
+		{ SHS_KIND_COUNTER, SHS_INIT_LIVE | SHS_INIT_SATURATE, SHS_TYPE_I64, -EINVAL },
+		{ SHS_KIND_COUNTER, SHS_INIT_LIVE | SHS_INIT_CHECK, SHS_TYPE_I64, -EINVAL },
+		{ SHS_KIND_COUNTER, SHS_INIT_CHECK | SHS_INIT_SATURATE, SHS_TYPE_I64, -EINVAL },
+		{ SHS_KIND_ONCE, SHS_INIT_DONE, SHS_TYPE_I64, 0 },
+		{ SHS_KIND_ONCE, SHS_INIT_DONE, SHS_TYPE_NONE, 0 },
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct shs_ioc_init init = SHS_INIT(.kind = cases[i].kind, .type = cases[i].type,
+			.count = cases[i].type != SHS_TYPE_NONE, .flags = cases[i].flags);
+		int fd = shs_create_as(&init);
+
+		EXPECT_EQ(cases[i].expected, fd < 0 ? fd : 0)
+			TH_LOG("kind %u flags %#x", init.kind, init.flags);
+		close(fd);
 	}
 }
 
@@ -898,6 +1044,11 @@ TEST_F(abi, info)
 	EXPECT_EQ(0, info.holder_pid);
 	EXPECT_STREQ("", info.holder_comm);
 	EXPECT_EQ(0, info.deaths);
+	EXPECT_EQ(0, info.holder_tid);
+	EXPECT_EQ(0, info.depth);
+	EXPECT_EQ(0, info.held_ns);
+	EXPECT_EQ(0, info.waits);
+	EXPECT_EQ(0, info.wakes);
 	EXPECT_LT(before, info.created_ns);
 	EXPECT_GE(shs_now(SHS_CLOCK_REALTIME), info.created_ns);
 
@@ -1016,12 +1167,15 @@ TEST_F(abi, op_unused_fields)
 		USES(CELL, TAKE, SHS_OP_BYTES, ADDR | LEN),
 		USES(CONDVAR, NOTIFY, 0, ARG),
 		USES(ONCE, LOAD, 0, 0),
+		USES(ONCE, LOAD, SHS_OP_BYTES, ADDR | OFFSET | LEN),
 	};
 	static const __u64 initial = 0x1122334455667788;
 
 	for (int i = 0; i < ARRAY_SIZE(uses); i++) {
-		bool valueless = uses[i].kind == SHS_KIND_CONDVAR || uses[i].kind == SHS_KIND_ONCE;
+		bool once = uses[i].kind == SHS_KIND_ONCE;
+		bool valueless = uses[i].kind == SHS_KIND_CONDVAR || (once && !uses[i].flags);
 		struct shs_ioc_init init = SHS_INIT(.kind = uses[i].kind,
+			.flags = once ? SHS_INIT_DONE : 0,
 			.type = valueless ? SHS_TYPE_NONE : SHS_TYPE_I64,
 			.count = valueless ? 0 : 1,
 			.value = valueless ? 0 : (unsigned long)&initial,
@@ -1127,6 +1281,8 @@ TEST_F(abi, lock_of_another_kind)
 	EXPECT_EQ(-EOPNOTSUPP, shs_unlock(&counter));
 	EXPECT_EQ(-EOPNOTSUPP, shs_once(&counter, &SHS_ONCE()));
 	EXPECT_EQ(-EOPNOTSUPP, shs_wait(&counter, &SHS_WAIT(.mutex_fd = self->locked.fd)));
+	EXPECT_EQ(-EOPNOTSUPP, shs_recover(&counter));
+	EXPECT_EQ(-EOPNOTSUPP, shs_cycle(counter.fd, self->list, ARRAY_SIZE(self->list)));
 	EXPECT_EQ(-EOPNOTSUPP, shs_lock(&self->running));
 	EXPECT_EQ(-EOPNOTSUPP, shs_once(&self->locked, &SHS_ONCE()));
 	EXPECT_EQ(0, self->locked.shared->word);

@@ -188,7 +188,7 @@ TEST_F(condvar, wrong_mutex)
 	EXPECT_EQ(-EINVAL, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = pipe.end[0])));
 	EXPECT_EQ(-EINVAL, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = self->mutex_fd)));
 	EXPECT_EQ(-EINVAL, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = self->condvar.fd)));
-	fd = shs_create(SHS_KIND_RWLOCK, SHS_TYPE_U64, 1);
+	fd = shs_create(SHS_KIND_CELL, SHS_TYPE_U64, 1);
 	ASSERT_EQ(0, shs_attach(&other, fd));
 	EXPECT_EQ(0, shs_lock(&other));
 	EXPECT_EQ(-EINVAL, shs_wait(&self->condvar, &SHS_WAIT(.mutex_fd = other.fd)));

@@ -15,7 +15,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <liburing.h>
 #include <linux/shstate.h>
 #include <sched.h>
 #include <signal.h>
@@ -31,7 +30,13 @@
 #include <time.h>
 #include <unistd.h>
 
+#ifdef SHS_NO_LIBURING
+#include "ring.h"
+#else
+#include <liburing.h>
+#endif
 #include "kselftest_harness.h"
+#include "storm.h"
 
 /* A kernel full of detectors under emulation is a hundred times slower. */
 #undef TEST_TIMEOUT_DEFAULT
@@ -230,6 +235,17 @@ static inline struct io_uring *shs_ring(void)
 	return &ring;
 }
 
+/* As io_uring_wait_cqe(), which a signal ends whatever its handler's flags. */
+static inline int shs_uring_wait(struct io_uring *ring, struct io_uring_cqe **cqe)
+{
+	int ret;
+
+	do
+		ret = io_uring_wait_cqe(ring, cqe);
+	while (ret == -EINTR);
+	return ret;
+}
+
 static inline int shs_uring_op(int fd, struct shs_ioc_op *op)
 {
 	struct io_uring *ring = shs_ring();
@@ -243,7 +259,7 @@ static inline int shs_uring_op(int fd, struct shs_ioc_op *op)
 	ret = io_uring_submit(ring);
 	if (ret != 1)
 		return ret < 0 ? ret : -EIO;
-	ret = io_uring_wait_cqe(ring, &cqe);
+	ret = shs_uring_wait(ring, &cqe);
 	if (ret)
 		return ret;
 	ret = cqe->res;
@@ -411,6 +427,14 @@ static inline int shs_convert(const struct shs_att *att, struct shs_ioc_convert 
 	return shs_ioctl(att->fd, SHS_IOC_CONVERT, convert);
 }
 
+/* By the holder: the value of which -EOWNERDEAD told is good again. */
+static inline int shs_recover(const struct shs_att *att)
+{
+	struct shs_ioc_recover recover = { .size = sizeof(recover) };
+
+	return shs_ioctl(att->fd, SHS_IOC_RECOVER, &recover);
+}
+
 #define SHS_ONCE(...) ((struct shs_ioc_once){ .size = sizeof(struct shs_ioc_once), ##__VA_ARGS__ })
 
 static inline int shs_once(const struct shs_att *att, struct shs_ioc_once *once)
@@ -423,6 +447,38 @@ static inline int shs_once(const struct shs_att *att, struct shs_ioc_once *once)
 static inline int shs_wait(const struct shs_att *att, struct shs_ioc_wait *wait)
 {
 	return shs_ioctl(att->fd, SHS_IOC_WAIT, wait);
+}
+
+/* How many threads hold or wait, and in list up to capacity of them; or an error. */
+static inline int shs_threads(int fd, struct shs_thread_info *list, __u32 capacity)
+{
+	struct shs_ioc_threads threads = { .size = sizeof(threads), .capacity = capacity,
+					   .addr = (unsigned long)list };
+	int ret;
+
+	memset(list, 0xa5, capacity * sizeof(*list));
+	ret = shs_ioctl(fd, SHS_IOC_THREADS, &threads);
+	return ret ?: threads.count;
+}
+
+/* How long the cycle is for which the attachment was last refused; or an error. */
+static inline int shs_cycle(int fd, struct shs_thread_info *list, __u32 capacity)
+{
+	struct shs_ioc_cycle cycle = { .size = sizeof(cycle), .capacity = capacity,
+				       .addr = (unsigned long)list };
+	int ret;
+
+	memset(list, 0xa5, capacity * sizeof(*list));
+	ret = shs_ioctl(fd, SHS_IOC_CYCLE, &cycle);
+	return ret ?: cycle.count;
+}
+
+/* By which the kernel names an object to those who have no descriptor of it. */
+static inline __u64 shs_inode(int fd)
+{
+	struct stat is;
+
+	return fstat(fd, &is) ? 0 : is.st_ino;
 }
 
 /*
@@ -455,7 +511,7 @@ static inline pid_t shs_fork(void)
 	if (child)
 		return child;
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
+	if (getppid() != parent && getppid())	/* 0: of another pid namespace */
 		_exit(1);
 	return 0;
 }
@@ -487,6 +543,13 @@ static inline bool shs_is_gone(pid_t child)
 
 	waitid(P_PID, child, &info, WEXITED | WNOHANG | WNOWAIT);
 	return info.si_pid == child;
+}
+
+/* For a child with nothing more to do: a signal that it handles is no reason to go on. */
+static inline __attribute__((noreturn)) void shs_until_killed(void)
+{
+	for (;;)
+		pause();
 }
 
 static inline int shs_kill(pid_t child)
@@ -590,6 +653,14 @@ static inline unsigned long shs_scale(unsigned long count)
 		percent = 100 / (atoi(slow) * 2);
 	count = count * percent / 100;
 	return count ? count : 1;
+}
+
+/* How many seconds of it "make soak" asks for; 0 in the suite. */
+static inline unsigned long shs_soak(void)
+{
+	const char *seconds = getenv("SHS_SOAK");
+
+	return seconds ? strtoul(seconds, NULL, 10) : 0;
 }
 
 #endif /* SHS_SELFTEST_H */

@@ -9,10 +9,12 @@ void box_init(struct box *b, u32 kind, u32 flags, unsigned int atts)
 	b->obj.kind = kind;
 	b->obj.flags = flags;
 	b->obj.control = &b->control.head;
-	b->obj.shared = &b->shared.head;
+	if (kind != SHS_KIND_ONCE)
+		b->obj.shared = &b->shared.head;
 	b->obj.geo.lanes = BOX_LANES;
 	b->obj.geo.lane_stride = BOX_STRIDE;
 	INIT_LIST_HEAD(&b->obj.queue);
+	INIT_LIST_HEAD(&b->obj.reads);
 	for (i = 0; i < atts; i++) {
 		b->mm[i].mm_users = 1;
 		b->att[i] = (struct shs_attachment){
@@ -26,11 +28,16 @@ void box_init(struct box *b, u32 kind, u32 flags, unsigned int atts)
 
 struct shs_waiter *box_waiter(struct box *b, unsigned int i, u32 mode)
 {
+	struct task_struct *task = &b->task[i];
+
 	b->w[i] = (struct shs_waiter){
-		.att = i >= BOX_SINGLE ? NULL : &b->att[i], .task = &b->task[i], .mode = mode,
+		.att = i >= BOX_SINGLE ? NULL : &b->att[i], .task = task, .mode = mode,
+		.thread = &task->pid,
 	};
-	b->task[i] = (struct task_struct){ .waits = &b->w[i] };
-	env.task = &b->task[i];
+	task->waits = &b->w[i];
+	task->asleep = false;
+	task->killed = false;
+	env.task = task;
 	return &b->w[i];
 }
 
@@ -49,12 +56,20 @@ int box_try(struct box *b, unsigned int i, u32 mode)
 
 int box_unlock(struct box *b, unsigned int i, u32 mode)
 {
-	struct shs_waiter w = { .att = i >= BOX_SINGLE ? NULL : &b->att[i], .mode = mode };
+	return box_unlock_as(b, i, i, mode, false);
+}
+
+int box_unlock_as(struct box *b, unsigned int i, unsigned int thread, u32 mode, bool abandon)
+{
+	struct shs_waiter w = {
+		.att = i >= BOX_SINGLE ? NULL : &b->att[i], .mode = mode,
+		.thread = &b->task[thread].pid,
+	};
 	struct shs_wakes wakes = { };
 	int ret;
 
 	spin_lock(&b->obj.lock);
-	ret = shs_kind_ops(b->obj.kind)->release(&b->obj, &w, false, &wakes);
+	ret = shs_kind_ops(b->obj.kind)->release(&b->obj, &w, abandon, &wakes);
 	shs_pass(&b->obj, &wakes);
 	spin_unlock(&b->obj.lock);
 	shs_wakes_flush(&wakes);

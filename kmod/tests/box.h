@@ -14,7 +14,7 @@ struct box {
 	struct shs_object obj;
 	struct {
 		struct shs_control head;
-		s64 base[8];
+		s64 base[8];		/* counter; or the value of a once */
 	} control;
 	struct {
 		struct shs_shared head;
@@ -36,6 +36,8 @@ struct shs_waiter *box_waiter(struct box *b, unsigned int i, u32 mode);
 int box_lock(struct box *b, unsigned int i, u32 mode);		/* -EBUSY: queued */
 int box_try(struct box *b, unsigned int i, u32 mode);
 int box_unlock(struct box *b, unsigned int i, u32 mode);
+/* By a thread that is known from another place; abandon: with a notice for the next. */
+int box_unlock_as(struct box *b, unsigned int i, unsigned int thread, u32 mode, bool abandon);
 int box_wake(struct box *b, unsigned int i, int slept);
 void box_die(struct box *b, unsigned int i);
 

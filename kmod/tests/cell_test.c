@@ -25,24 +25,22 @@ static bool is_all(const u8 *p, u8 byte)
 
 static void publish(u8 byte)
 {
-	u8 value[SIZE];
-
-	memset(value, byte, SIZE);
-	shs_cell_publish(&box.obj, value);
+	memset(shs_slot_hidden(&box.obj), byte, SIZE);
+	shs_slot_publish(&box.obj);
 }
 
 TEST(cell_alternates_slots)
 {
 	start();
-	CHECK(shs_cell_current(&box.obj) == box.shared.value);
+	CHECK((u8 *)shs_slot_published(&box.obj) == box.shared.value);
 	publish(1);
 	CHECK_EQ(box.shared.head.sequence, 1);
-	CHECK(shs_cell_current(&box.obj) == box.shared.value + 64);
-	CHECK(is_all(shs_cell_current(&box.obj), 1));
+	CHECK((u8 *)shs_slot_published(&box.obj) == box.shared.value + 64);
+	CHECK(is_all((u8 *)shs_slot_published(&box.obj), 1));
 	publish(2);
 	CHECK_EQ(box.shared.head.sequence, 2);
-	CHECK(shs_cell_current(&box.obj) == box.shared.value);
-	CHECK(is_all(shs_cell_current(&box.obj), 2));
+	CHECK((u8 *)shs_slot_published(&box.obj) == box.shared.value);
+	CHECK(is_all((u8 *)shs_slot_published(&box.obj), 2));
 	CHECK(is_all(box.shared.value + 64, 1));	/* who reads it still, is not disturbed */
 	CHECK_EQ(box.shared.value[SIZE], 0);
 	CHECK_EQ(box.shared.value[64 + SIZE], 0);
@@ -59,10 +57,10 @@ TEST(cell_writer_dies)
 		memset(box.shared.value, 9, filled);
 		box_die(&box, 0);
 		CHECK_EQ(env.deaths, filled + 1);
-		CHECK(is_all(shs_cell_current(&box.obj), 1));
+		CHECK(is_all((u8 *)shs_slot_published(&box.obj), 1));
 		CHECK_EQ(box_try(&box, 1, 0), 0);	/* no notice: nothing is broken */
 		publish(3);
-		CHECK(is_all(shs_cell_current(&box.obj), 3));
+		CHECK(is_all((u8 *)shs_slot_published(&box.obj), 3));
 	}
 }
 
@@ -75,9 +73,9 @@ TEST(cell_hostile_sequence)
 	for (i = 0; i < ARRAY_SIZE(some); i++) {
 		start();
 		box.shared.head.sequence = some[i];
-		CHECK(shs_cell_current(&box.obj) == box.shared.value + (some[i] & 1) * 64);
+		CHECK((u8 *)shs_slot_published(&box.obj) == box.shared.value + (some[i] & 1) * 64);
 		publish(5);
 		CHECK_EQ(box.shared.head.sequence, some[i] + 1);
-		CHECK(is_all(shs_cell_current(&box.obj), 5));
+		CHECK(is_all((u8 *)shs_slot_published(&box.obj), 5));
 	}
 }

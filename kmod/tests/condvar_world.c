@@ -1,90 +1,33 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/*
- * A world of a condvar and its mutex.  The steps of a wait are those of condwait():
- *
- *   HOLDS -> ADDED -> SLEEPS -> TAKES_BACK -> HELD_AGAIN
- *              (ticket)  \________/ \-> INTERRUPTED -> SLEEPS
- *
- * A credit is a notify that settled a ticket and that no wait returned with yet.
- * Credits are what must neither be lost nor doubled: every function that may move
- * one is called with the count before and after.
- */
 #include <stdio.h>
-#include "waits.h"
-#include "explore.h"
-#include "test.h"
+#include "condvar_world.h"
 
-#define ACTORS		4
 #define EVENTS_MAX	48
-#define POISON		0x6b
 
-enum { WAITER = 1, TIMED = 2, NOTIFY_ONE = 4, NOTIFY_ALL = 8 };
-
-struct script {
-	s8 process;
-	u8 cycles;
-	u8 does;
-};
-
-struct config {
-	const char *name;
-	u8 kills, unmaps, signals;
-	struct script script[ACTORS];
-};
-
-enum state {
-	IDLE, LOCKS, HOLDS, ADDED, SLEEPS, TAKES_BACK, INTERRUPTED, HELD_AGAIN, NOTIFIED, DONE,
-};
-
-struct actor {
-	struct task_struct task;
-	struct shs_waiter w;		/* on the mutex */
-	struct shs_ticket ticket;
-	bool has_ticket;
-	s8 process;
-	u8 state, cycles, does;
-};
-
-enum process_state { RUNS, KILLED, NO_USERS, RELEASED };
-
-struct process {
-	struct shs_attachment condvar, mutex;
-	struct mm_struct mm;
-	u8 state;
-};
-
-static struct {
-	struct shs_object condvar, mutex;
-	struct shs_control control;
-	struct shs_shared shared;
-	struct process process[ACTORS];
-	struct actor actor[ACTORS];
-	u8 kills, unmaps, signals;
-} world;
-
-static const struct config *config;
+struct condvar_world cv;
+const struct condvar_config *cv_config;
 
 enum {
-	LOCK, LOOK, TIME_OUT, SIGNAL, ADD, LET_GO, RESUME, GIVE_UP, NOTIFY, UNLOCK,
-	KILL, LAST_USER, CLOSE_CONDVAR, CLOSE_MUTEX, RELEASE,
+	LOCK, LOOK, TIME_OUT, SIGNAL, WAIT, RESUME, FORGET, NOTIFY, UNLOCK,
+	KILL, LAST_USER, CLOSE_CONDVAR, CLOSE_MUTEX, RELEASE, TICK,
 };
 
-static struct {
+struct event {
 	u8 event, index;
-} events[EVENTS_MAX];
-static unsigned int n_events;
+};
 
-#define for_each_actor(a) for (a = world.actor; a < world.actor + ACTORS; a++)
-#define for_each_process(p) for (p = world.process; p < world.process + ACTORS; p++)
+static struct event events[EVENTS_MAX];
+static unsigned int n_events, gaps_left;
+static const struct actor *runs_now;
 
-static struct process *process_of(const struct actor *a)
+struct process *cv_process(const struct actor *a)
 {
-	return &world.process[a->process];
+	return &cv.process[a->process];
 }
 
-static char name(const struct actor *a)
+char cv_name(const struct actor *a)
 {
-	return 'A' + (a - world.actor);
+	return 'A' + (a - cv.actor);
 }
 
 static void cycle(struct actor *a)
@@ -93,225 +36,206 @@ static void cycle(struct actor *a)
 	a->state = a->cycles ? IDLE : DONE;
 }
 
-/* ---- credits ---- */
-
-static bool has_credit(const struct actor *a)
+static bool is_rwlock(void)
 {
-	const struct shs_ticket *t = &a->ticket;
-
-	return a->has_ticket && t->w.state == SHS_SETTLED && !t->expired && !t->w.result;
+	return cv.mutex.kind == SHS_KIND_RWLOCK;
 }
 
-static u32 credits(const struct process *p)
+static u32 mode_of(const struct actor *a)
 {
-	const struct actor *a;
-	u32 n = 0;
-
-	for_each_actor(a)
-		n += has_credit(a) && (!p || process_of(a) == p);
-	return n;
-}
-
-static u32 queued(const struct process *p)
-{
-	const struct actor *a;
-	u32 n = 0;
-
-	for_each_actor(a)
-		n += a->has_ticket && a->ticket.w.state == SHS_QUEUED && !a->ticket.expired &&
-		     (!p || process_of(a) == p);
-	return n;
-}
-
-/* As ticket_end() in condwait.c. */
-static void end_ticket(struct actor *a, bool pass)
-{
-	u32 before = credits(NULL), others = queued(NULL) - (a->ticket.w.state == SHS_QUEUED &&
-							       !a->ticket.expired);
-	bool had = has_credit(a);
-	struct shs_wakes wakes = { };
-
-	spin_lock(&world.condvar.lock);
-	shs_ticket_drop(&world.condvar, &a->ticket, pass, &wakes);
-	spin_unlock(&world.condvar.lock);
-	shs_wakes_flush(&wakes);
-	a->has_ticket = false;
-	memset(&a->ticket, POISON, sizeof(a->ticket));
-	a->task.waits = NULL;
-	if (credits(NULL) != before - had + (had && pass && others))
-		env_fail("%c's notify is %s", name(a), pass ? "lost" : "doubled");
-}
-
-static void die_condvar(struct process *p)
-{
-	u32 mine = credits(p), before = credits(NULL), others = queued(NULL) - queued(p);
-	struct shs_wakes wakes = { };
-
-	spin_lock(&world.condvar.lock);
-	shs_att_die(&p->condvar, &wakes);
-	spin_unlock(&world.condvar.lock);
-	shs_wakes_flush(&wakes);
-	if (credits(NULL) != before - mine + min_t(u32, mine, others))
-		env_fail("a death turns %u notifies into %u", before, credits(NULL));
-}
-
-static void die_mutex(struct process *p)
-{
-	struct shs_wakes wakes = { };
-
-	spin_lock(&world.mutex.lock);
-	shs_att_die(&p->mutex, &wakes);
-	spin_unlock(&world.mutex.lock);
-	shs_wakes_flush(&wakes);
-}
-
-static void notify(struct actor *a)
-{
-	u32 before = credits(NULL), there = queued(NULL), woken;
-	u64 count = a->does & NOTIFY_ALL ? ~0ULL : 1;
-	struct shs_wakes wakes = { };
-
-	spin_lock(&world.condvar.lock);
-	woken = shs_condvar_notify(&world.condvar, count, &wakes);
-	spin_unlock(&world.condvar.lock);
-	shs_wakes_flush(&wakes);
-	explore_say("%c notifies %u", name(a), woken);
-	CHECK_EQ(woken, min_t(u64, count, there));
-	CHECK_EQ(credits(NULL), before + woken);
-	if (a->state == HOLDS)
-		a->state = NOTIFIED;
-	else
-		cycle(a);	/* without the mutex */
+	return a->does & READER ? SHS_MODE_READ : SHS_MODE_EXCLUSIVE;
 }
 
 /* ---- the mutex ---- */
 
-/* The wait is over; as the end of condwait(). */
-static void wait_over(struct actor *a, int ret)
+static void note_acquired(const struct actor *a, int ret)
 {
-	bool owns = !ret || ret == -EOWNERDEAD;
-
-	explore_say("%c's wait ends with %d", name(a), ret);
-	if (ret == -ERESTARTSYS && !a->task.killed) {
-		a->state = INTERRUPTED;
+	if (cv_process(a)->mutex.state != SHS_ATT_LIVE)
 		return;
-	}
-	end_ticket(a, !owns);
-	if (owns)
-		a->state = HELD_AGAIN;
-	else
-		cycle(a);
+	if ((ret == -EOWNERDEAD) != cv.dirty)
+		env_fail("%c is %s of a death", cv_name(a), ret ? "told twice" : "not told");
+	if (mode_of(a) == SHS_MODE_EXCLUSIVE && !(cv.mutex.flags & SHS_INIT_STRICT))
+		cv.dirty = false;
+}
+
+/* Also by a wait: without a word about the value. */
+static void note_released(const struct actor *a)
+{
+	if (cv_process(a)->mutex.state == SHS_ATT_LIVE && mode_of(a) == SHS_MODE_EXCLUSIVE)
+		cv.lost |= cv.dirty && cv.mutex.flags & SHS_INIT_STRICT;
+}
+
+static void note_death(const struct process *p)
+{
+	if (p->mutex.state == SHS_ATT_LIVE && p->mm.mm_users && cv_owner() == p->mutex.id)
+		cv.dirty |= !(cv.mutex.flags & SHS_INIT_IGNORE);
+}
+
+static void check_lost(const struct actor *a)
+{
+	CHECK(cv.lost);
 }
 
 static void mutex_returned(struct actor *a, int ret)
 {
+	explore_say("%c gets %d from the mutex", cv_name(a), ret);
 	a->task.waits = NULL;
+	a->task.asleep = false;
 	memset(&a->w, POISON, sizeof(a->w));
-	explore_say("%c gets %d from the mutex", name(a), ret);
-	if (a->state == TAKES_BACK)
-		wait_over(a, ret);
-	else if (!ret || ret == -EOWNERDEAD)
+	if (ret == -ENOTRECOVERABLE)
+		check_lost(a);
+	if (!ret || ret == -EOWNERDEAD) {
 		a->state = HOLDS;
-	else
+		note_acquired(a, ret);
+	} else {
 		cycle(a);
+	}
 }
 
-static void lock_mutex(struct actor *a, enum state state)
+static void lock_mutex(struct actor *a)
 {
 	int ret;
 
+	explore_say("%c locks the mutex", cv_name(a));
 	memset(&a->w, 0, sizeof(a->w));
-	a->w.att = &process_of(a)->mutex;
-	a->w.task = &a->task;
+	a->w.att = &cv_process(a)->mutex;
+	a->w.mode = mode_of(a);
 	a->task.waits = &a->w;
-	a->state = state;
-	ret = waits_enter(&world.mutex, &a->w, true);
-	if (ret != -EBUSY)
-		mutex_returned(a, ret);
-}
-
-static void leave_mutex(struct actor *a, int slept)
-{
-	int ret = waits_leave(&world.mutex, &a->w, slept);
-
+	a->state = LOCKS;
+	ret = waits_enter(&cv.mutex, &a->w, true);
 	if (ret != -EBUSY)
 		mutex_returned(a, ret);
 }
 
 static void unlock_mutex(struct actor *a)
 {
-	int ret = waits_release_mutex(&process_of(a)->mutex);
+	struct shs_attachment *att = &cv_process(a)->mutex;
+	struct shs_waiter w = { .att = att, .mode = mode_of(a), .thread = &a->task.pid };
+	struct shs_wakes wakes = { };
+	int ret = -ENXIO;
 
-	explore_say("%c unlocks", name(a));
-	CHECK_EQ(ret, process_of(a)->mutex.state == SHS_ATT_LIVE ? 0 : -ENXIO);
+	explore_say("%c unlocks", cv_name(a));
+	note_released(a);
+	spin_lock(&cv.mutex.lock);
+	if (att->state == SHS_ATT_LIVE) {
+		ret = shs_kind_ops(cv.mutex.kind)->release(&cv.mutex, &w, false, &wakes);
+		shs_pass(&cv.mutex, &wakes);
+	}
+	spin_unlock(&cv.mutex.lock);
+	shs_wakes_flush(&wakes);
+	CHECK_EQ(ret, att->state == SHS_ATT_LIVE ? 0 : -ENXIO);
 	cycle(a);
 }
 
 /* ---- the wait ---- */
 
-static void add_ticket(struct actor *a)
+static void wait_over(struct actor *a, int ret, bool began)
 {
-	struct shs_ticket *t = &a->ticket;
-	int ret = -ENXIO;
+	const struct process *p = cv_process(a);
+	bool had = cv_credit.had[a - cv.actor];
 
-	memset(t, 0, sizeof(*t));
-	t->w.att = &process_of(a)->condvar;
-	t->w.task = &a->task;
-	spin_lock(&world.condvar.lock);
-	if (t->w.att->state == SHS_ATT_LIVE)
-		ret = shs_condvar_bind(&world.condvar, 1);
-	if (!ret)
-		shs_ticket_add(&world.condvar, t);
-	spin_unlock(&world.condvar.lock);
-	explore_say("%c takes a ticket: %d", name(a), ret);
-	if (ret) {
-		CHECK_EQ(t->w.att->state, SHS_ATT_DEAD);
-		memset(t, POISON, sizeof(*t));
-		a->state = HELD_AGAIN;
+	explore_say("%c's wait ends with %d", cv_name(a), ret);
+	a->task.waits = NULL;
+	a->task.asleep = false;
+	if (ret == -ERESTARTSYS && !a->task.killed) {
+		a->state = INTERRUPTED;
 		return;
 	}
-	a->has_ticket = true;
-	a->task.waits = &t->w;
-	a->state = ADDED;
+	CHECK(!cv_has_ticket(a));
+	switch (ret) {
+	case 0:
+	case -EOWNERDEAD:
+	case -ETIMEDOUT:
+		cv_credit.used += had;
+		a->state = HELD_AGAIN;
+		note_acquired(a, ret == -EOWNERDEAD ? ret : 0);
+		if (!ret && !had)
+			env_fail("%c's wait returns without a notify", cv_name(a));
+		if (ret == -ETIMEDOUT && had)
+			env_fail("%c's wait times out with a notify", cv_name(a));
+		return;
+	case -ENXIO:
+		CHECK(p->condvar.state == SHS_ATT_DEAD || p->mutex.state == SHS_ATT_DEAD);
+		cv_credit.dropped += had;
+		if (p->mutex.state != SHS_ATT_LIVE) {
+			cycle(a);
+			return;
+		}
+		a->state = HELD_AGAIN;
+		if (began)
+			note_acquired(a, 0);
+		return;
+	case -ENOTRECOVERABLE:
+		check_lost(a);
+		break;
+	case -ERESTARTSYS:
+		break;
+	default:
+		env_fail("a wait returned %d", ret);
+	}
+	cv_credit.dropped += had;
+	cycle(a);
 }
 
-static void let_go(struct actor *a)
+static void call_wait(struct actor *a, bool started, bool go_on, int slept)
 {
-	int ret = waits_release_mutex(&process_of(a)->mutex);
+	struct process *p = cv_process(a);
+	struct condwait_call call = {
+		.condvar = &p->condvar, .mutex = &p->mutex, .mutex_file = &p->mutex_file,
+		.memory = &a->ticket, .on = a->task.waits,
+		.started = started, .go_on = go_on, .slept = slept,
+	};
+	int ret;
 
-	explore_say("%c releases the mutex: %d", name(a), ret);
-	a->state = SLEEPS;
-	if (!ret)
+	a->task.asleep = false;
+	ret = waits_condwait(&call);
+	if (ret != -EBUSY) {
+		wait_over(a, ret, started || go_on);
 		return;
-	CHECK_EQ(process_of(a)->mutex.state, SHS_ATT_DEAD);
-	end_ticket(a, true);
-	cycle(a);
+	}
+	a->task.waits = call.on;
+	a->state = call.on == &a->ticket.w ? SLEEPS : TAKES_BACK;
+	explore_say("%c %s", cv_name(a), a->state == SLEEPS ? "waits for a notify" :
+							       "waits for the mutex");
+}
+
+/* The condvar's attachment may be gone: then it does not begin, and the mutex is kept. */
+static void start_wait(struct actor *a)
+{
+	struct process *p = cv_process(a);
+	const struct actor *other;
+
+	explore_say("%c waits", cv_name(a));
+	for_each_actor(other)
+		if (other == a || (cv_process(other) == p && other->task.pid.gone))
+			cv_credit.dropped += cv_has_credit(other);
+	cv_credit.added = 1;
+	cv_credit.had[a - cv.actor] = false;
+	if (p->condvar.state == SHS_ATT_LIVE)
+		note_released(a);
+	call_wait(a, false, false, 0);
 }
 
 static void wake(struct actor *a, int slept)
 {
 	int ret;
 
-	explore_say("%c wakes with %d", name(a), slept);
+	explore_say("%c wakes with %d", cv_name(a), slept);
 	a->task.asleep = false;
-	if (a->state == LOCKS || a->state == TAKES_BACK) {
-		leave_mutex(a, slept);
+	if (a->state != LOCKS) {
+		call_wait(a, false, true, slept);
 		return;
 	}
-	ret = waits_sleep_on_ticket(&process_of(a)->condvar, &a->ticket, slept);
-	if (ret)
-		wait_over(a, ret);
-	else
-		lock_mutex(a, TAKES_BACK);
+	ret = waits_leave(&cv.mutex, &a->w, slept);
+	if (ret != -EBUSY)
+		mutex_returned(a, ret);
 }
 
 static void look(struct actor *a)
 {
-	const struct shs_waiter *w = a->state == SLEEPS ? &a->ticket.w : &a->w;
+	const struct shs_waiter *w = a->task.waits;
 
-	if (a->state == SLEEPS && a->ticket.expired)
-		wake(a, 0);
-	else if (w->state != SHS_SETTLED && a->task.killed)
+	if (w->state != SHS_SETTLED && a->task.killed)
 		wake(a, -ERESTARTSYS);
 	else if (w->state == SHS_SETTLED || w->kicked)
 		wake(a, 0);
@@ -319,26 +243,80 @@ static void look(struct actor *a)
 		a->task.asleep = true;
 }
 
-/* As resume() in condwait.c. */
-static void resume(struct actor *a)
+/* It never calls again; its ticket stays until somebody finds it. */
+static void forget_wait(struct actor *a)
 {
-	spin_lock(&world.condvar.lock);
-	a->ticket.w.task = &a->task;
-	spin_unlock(&world.condvar.lock);
-	a->task.waits = &a->ticket.w;
-	a->state = SLEEPS;
+	explore_say("%c does not come back for its ticket", cv_name(a));
+	a->task.pid.gone = a->does & ENDS;
+	if (a->task.pid.gone)
+		a->cycles = 1;
+	cycle(a);
 }
 
-/* ---- death ---- */
+static void notify(struct actor *a)
+{
+	u64 wakes_before = cv.mutex.wakes + cv.condvar.wakes;
+	u32 there = cv_queued(), woken, owner = cv_owner();
+	u64 count = a->does & NOTIFY_ALL ? ~0ULL : 1;
+	struct shs_wakes wakes = { };
+	const struct process *p;
+
+	spin_lock(&cv.condvar.lock);
+	woken = shs_condvar_notify(&cv.condvar, count, &wakes);
+	spin_unlock(&cv.condvar.lock);
+	shs_wakes_flush(&wakes);
+	explore_say("%c notifies %u", cv_name(a), woken);
+	CHECK_EQ(woken, min_t(u64, count, there));
+	cv_credit.given += woken;
+	/* one at most, and none while it would find the mutex held */
+	for_each_process(p)
+		if (p->mutex.obj && p->state != RELEASED && p->mutex.state != SHS_ATT_LIVE)
+			owner = 0, wakes_before = ~0ULL;
+	if (wakes_before != ~0ULL && !cv.lost)
+		CHECK(cv.mutex.wakes + cv.condvar.wakes <= wakes_before + !owner);
+	if (a->state == HOLDS)
+		a->state = NOTIFIED;
+	else
+		cycle(a);	/* without the mutex */
+}
+
+/* ---- life and death ---- */
+
+static void die(struct shs_object *obj, struct shs_attachment *att)
+{
+	struct shs_wakes wakes = { };
+
+	spin_lock(&obj->lock);
+	shs_att_die(att, &wakes);
+	spin_unlock(&obj->lock);
+	shs_wakes_flush(&wakes);
+}
+
+/* What had been notified and waits for no mutex gives it to the next. */
+static void die_condvar(struct process *p)
+{
+	const struct actor *a;
+
+	for_each_actor(a)
+		cv_credit.dropped += cv_process(a) == p && cv_has_credit(a) &&
+				     !a->ticket.requeued;
+	die(&cv.condvar, &p->condvar);
+}
+
+static void die_mutex(struct process *p)
+{
+	note_death(p);
+	die(&cv.mutex, &p->mutex);
+}
 
 static void kill_process(struct process *p)
 {
 	struct actor *a;
 
-	world.kills--;
+	cv.kills--;
 	p->state = KILLED;
 	for_each_actor(a)
-		if (process_of(a) == p) {
+		if (cv_process(a) == p) {
 			a->task.killed = true;
 			a->task.asleep = false;
 		}
@@ -347,15 +325,18 @@ static void kill_process(struct process *p)
 /* As att_release(): the tickets that nobody came back for, then the attachment. */
 static void release_files(struct process *p)
 {
-	struct actor *a;
+	const struct actor *a;
 
 	for_each_actor(a)
-		if (process_of(a) == p && a->has_ticket)
-			end_ticket(a, true);
-	die_condvar(p);
+		cv_credit.dropped += cv_process(a) == p && cv_has_credit(a);
+	shs_tickets_free(&p->condvar);
+	CHECK(list_empty(&p->condvar.tickets));
+	CHECK_EQ(p->mutex_file.count, 0);
+	if (p->condvar.state != SHS_ATT_DEAD)
+		die(&cv.condvar, &p->condvar);
 	die_mutex(p);
-	xa_erase(&world.condvar.atts, p->condvar.id);
-	xa_erase(&world.mutex.atts, p->mutex.id);
+	xa_erase(&cv.condvar.atts, p->condvar.id);
+	xa_erase(&cv.mutex.atts, p->mutex.id);
 	memset(&p->condvar, POISON, sizeof(p->condvar));
 	memset(&p->mutex, POISON, sizeof(p->mutex));
 	p->state = RELEASED;
@@ -364,7 +345,7 @@ static void release_files(struct process *p)
 static bool in_kernel(const struct actor *a)
 {
 	return a->state == LOCKS || a->state == TAKES_BACK || a->state == SLEEPS ||
-	       a->state == ADDED;
+	       a == runs_now;
 }
 
 static bool threads_stopped(const struct process *p)
@@ -372,9 +353,21 @@ static bool threads_stopped(const struct process *p)
 	const struct actor *a;
 
 	for_each_actor(a)
-		if (process_of(a) == p && in_kernel(a))
+		if (cv_process(a) == p && in_kernel(a))
 			return false;
 	return true;
+}
+
+static void last_user(struct process *p)
+{
+	struct actor *a;
+
+	note_death(p);
+	p->mm.mm_users = 0;
+	p->state = NO_USERS;
+	for_each_actor(a)
+		if (cv_process(a) == p)
+			a->task.pid.gone = true;
 }
 
 /* ---- events ---- */
@@ -383,8 +376,7 @@ static void add_event(unsigned int event, unsigned int index)
 {
 	if (n_events == EVENTS_MAX)
 		env_fail("too many events");
-	events[n_events].event = event;
-	events[n_events++].index = index;
+	events[n_events++] = (struct event){ event, index };
 }
 
 static void waiting_events(const struct actor *a, unsigned int i)
@@ -395,45 +387,53 @@ static void waiting_events(const struct actor *a, unsigned int i)
 		return;
 	if (a->does & TIMED && a->state == SLEEPS)
 		add_event(TIME_OUT, i);
-	if (world.signals)
+	if (cv.signals)
 		add_event(SIGNAL, i);
+}
+
+static bool may_notify(const struct actor *a)
+{
+	if (!(a->does & (NOTIFY_ONE | NOTIFY_ALL)))
+		return false;
+	return a->state == HOLDS || (a->state == IDLE && !(a->does & ONLY_HOLDING));
 }
 
 static void actor_events(const struct actor *a)
 {
-	unsigned int i = a - world.actor;
+	unsigned int i = a - cv.actor;
 
+	if (a == runs_now)
+		return;
 	if (a->state == LOCKS || a->state == SLEEPS || a->state == TAKES_BACK)
 		waiting_events(a, i);
-	if (a->state == ADDED)
-		add_event(LET_GO, i);
-	if (process_of(a)->state != RUNS)
+	if (cv_process(a)->state != RUNS)
 		return;
 	if (a->state == IDLE)
 		add_event(LOCK, i);
-	if ((a->state == HOLDS || a->state == IDLE) && a->does & (NOTIFY_ONE | NOTIFY_ALL))
+	if (may_notify(a))
 		add_event(NOTIFY, i);
 	if (a->state == HOLDS && a->does & WAITER)
-		add_event(ADD, i);
-	if (a->state == HELD_AGAIN || a->state == NOTIFIED)
+		add_event(WAIT, i);
+	if (a->state == HELD_AGAIN || a->state == NOTIFIED ||
+	    (a->state == HOLDS && a->does & LOCKER))
 		add_event(UNLOCK, i);
-	if (a->state == INTERRUPTED) {
+	if (a->state == INTERRUPTED)
 		add_event(RESUME, i);
-		add_event(GIVE_UP, i);
-	}
+	if (a->state == INTERRUPTED && a->does & (FORGETS | ENDS))
+		add_event(FORGET, i);
 }
 
 static void process_events(const struct process *p)
 {
-	unsigned int i = p - world.process;
+	unsigned int i = p - cv.process;
 
 	if (!p->condvar.obj || p->state == RELEASED)
 		return;
-	if (p->state == RUNS && world.kills)
+	if (p->state == RUNS && cv.kills)
 		add_event(KILL, i);
 	if (p->state == KILLED && threads_stopped(p))
 		add_event(LAST_USER, i);
-	if (p->state == NO_USERS || (p->state == RUNS && world.unmaps)) {
+	if (p->state == NO_USERS || (p->state == RUNS && cv.unmaps)) {
 		if (p->condvar.state == SHS_ATT_LIVE)
 			add_event(CLOSE_CONDVAR, i);
 		if (p->mutex.state == SHS_ATT_LIVE)
@@ -451,16 +451,15 @@ static void do_process(struct process *p, unsigned int event)
 		[RELEASE] = "is released",
 	};
 
-	explore_say("process %d %s", (int)(p - world.process), what[event]);
+	explore_say("process %d %s", (int)(p - cv.process), what[event]);
 	if (p->state == RUNS && (event == CLOSE_CONDVAR || event == CLOSE_MUTEX))
-		world.unmaps--;
+		cv.unmaps--;
 	switch (event) {
 	case KILL:
 		kill_process(p);
 		break;
 	case LAST_USER:
-		p->mm.mm_users = 0;
-		p->state = NO_USERS;
+		last_user(p);
 		break;
 	case CLOSE_CONDVAR:
 		die_condvar(p);
@@ -476,9 +475,10 @@ static void do_process(struct process *p, unsigned int event)
 
 static void do_actor(struct actor *a, unsigned int event)
 {
+	env.task = &a->task;
 	switch (event) {
 	case LOCK:
-		lock_mutex(a, LOCKS);
+		lock_mutex(a);
 		break;
 	case LOOK:
 		look(a);
@@ -487,22 +487,18 @@ static void do_actor(struct actor *a, unsigned int event)
 		wake(a, -ETIMEDOUT);
 		break;
 	case SIGNAL:
-		world.signals--;
+		cv.signals--;
 		wake(a, -ERESTARTSYS);
 		break;
-	case ADD:
-		add_ticket(a);
-		break;
-	case LET_GO:
-		let_go(a);
+	case WAIT:
+		start_wait(a);
 		break;
 	case RESUME:
-		resume(a);
+		explore_say("%c calls again", cv_name(a));
+		call_wait(a, true, false, 0);
 		break;
-	case GIVE_UP:
-		explore_say("%c does not come back for its ticket", name(a));
-		end_ticket(a, true);
-		cycle(a);
+	case FORGET:
+		forget_wait(a);
 		break;
 	case NOTIFY:
 		notify(a);
@@ -513,96 +509,71 @@ static void do_actor(struct actor *a, unsigned int event)
 	}
 }
 
-static bool step(void)
+static void do_event(const struct event *e)
+{
+	if (e->event == TICK) {
+		explore_say("2 ms go by");
+		cv.ticks--;
+		env.now_ns += 2 * SHS_HANDOFF_NS;
+	} else if (e->event >= KILL) {
+		do_process(&cv.process[e->index], e->event);
+	} else {
+		do_actor(&cv.actor[e->index], e->event);
+	}
+}
+
+static void all_events(void)
 {
 	const struct process *p;
 	const struct actor *a;
-	unsigned int i;
 
 	n_events = 0;
 	for_each_actor(a)
 		actor_events(a);
 	for_each_process(p)
 		process_events(p);
+}
+
+/* The beginning of a wait goes on when others have done something, or nothing. */
+static void gap(void)
+{
+	struct task_struct *task = env.task;
+	struct event e;
+	unsigned int i;
+
+	if (!gaps_left)
+		return;
+	gaps_left--;
+	all_events();
+	i = explore_choose(n_events + 1);
+	if (!i)
+		return;
+	explore_say("meanwhile:");
+	e = events[i - 1];
+	do_event(&e);
+	env.task = task;
+	cv_credit.had[runs_now - cv.actor] = cv_has_credit(runs_now);
+}
+
+static bool step(void)
+{
+	struct event e;
+
+	runs_now = NULL;
+	all_events();
 	if (!n_events)
 		return false;
-	i = explore_choose(n_events);
-	env.task = NULL;
-	if (events[i].event >= KILL) {
-		do_process(&world.process[events[i].index], events[i].event);
-	} else {
-		env.task = &world.actor[events[i].index].task;
-		do_actor(&world.actor[events[i].index], events[i].event);
-	}
+	if (cv.ticks && !list_empty(&cv.mutex.queue))
+		add_event(TICK, 0);
+	e = events[explore_choose(n_events)];
+	cv_check_begin();
+	runs_now = e.event < KILL ? &cv.actor[e.index] : NULL;
+	gaps_left = cv_config->gaps;
+	waits_gap = gap;
+	do_event(&e);
+	waits_gap = NULL;
+	runs_now = NULL;
 	return true;
-}
-
-/* ---- what holds between steps ---- */
-
-static const struct actor *ticket_holder(const struct shs_waiter *w)
-{
-	const struct actor *a;
-
-	for_each_actor(a)
-		if (w == &a->ticket.w)
-			return a;
-	env_fail("the queue holds a ticket of nobody");
-}
-
-static void check_tickets(void)
-{
-	const struct shs_waiter *w;
-	const struct actor *a;
-	u32 n = 0, tickets = 0;
-
-	list_for_each_entry(w, &world.condvar.queue, node) {
-		a = ticket_holder(w);
-		if (!a->has_ticket || w->state != SHS_QUEUED || a->ticket.expired)
-			env_fail("%c's ticket does not belong on the queue", name(a));
-		if (w->att->state != SHS_ATT_LIVE)
-			env_fail("%c of a dead attachment is queued", name(a));
-		if (++n > ACTORS)
-			env_fail("the queue is a ring");
-	}
-	CHECK_EQ(world.condvar.waiters, n);
-	CHECK_EQ(queued(NULL), n);
-	for_each_actor(a) {
-		tickets += a->has_ticket;
-		if (a->has_ticket && a->ticket.w.state == SHS_SETTLED && a->state == SLEEPS &&
-		    a->task.asleep)
-			env_fail("%c was notified, but sleeps", name(a));
-	}
-	CHECK_EQ(world.condvar.condvar.tickets, tickets);
-}
-
-static bool owns_mutex(const struct actor *a)
-{
-	const struct process *p = process_of(a);
-
-	if (p->state == RELEASED || p->mutex.state != SHS_ATT_LIVE || !p->mm.mm_users)
-		return false;
-	return a->state == HOLDS || a->state == ADDED || a->state == HELD_AGAIN ||
-	       a->state == NOTIFIED ||
-	       ((a->state == LOCKS || a->state == TAKES_BACK) && a->w.state == SHS_SETTLED &&
-		(!a->w.result || a->w.result == -EOWNERDEAD));
-}
-
-static void check(void)
-{
-	const struct actor *a, *owner = NULL;
-
-	check_tickets();
-	for_each_actor(a) {
-		if (owns_mutex(a)) {
-			CHECK_EQ(shs_mutex_owner(&world.mutex), process_of(a)->mutex.id);
-			if (owner)
-				env_fail("%c and %c both hold", name(a), name(owner));
-			owner = a;
-		}
-		if ((a->state == LOCKS || a->state == TAKES_BACK) && a->task.asleep &&
-		    (a->w.state == SHS_SETTLED || a->w.kicked))
-			env_fail("%c was served, but sleeps", name(a));
-	}
 }
 
 /* Waiting for a notify that nobody is left to give is no fault; for the mutex is. */
@@ -610,22 +581,15 @@ static void end(void)
 {
 	const struct actor *a;
 
-	for_each_actor(a)
-		CHECK(a->state != LOCKS && a->state != TAKES_BACK);
-	CHECK_EQ(shs_mutex_owner(&world.mutex), 0);
-	CHECK_EQ(credits(NULL), 0);
-}
-
-static void show(void)
-{
-	const struct shs_waiter *w;
-	char queue[16] = "";
-
-	list_for_each_entry(w, &world.condvar.queue, node)
-		snprintf(queue + strlen(queue), sizeof(queue) - strlen(queue), " %c",
-			 name(ticket_holder(w)));
-	explore_say("\tword %#x; queue%s; %u notifies under way", world.shared.word, queue,
-		    credits(NULL));
+	for_each_actor(a) {
+		if (a->state == LOCKS || a->state == TAKES_BACK)
+			env_fail("%c waits for the mutex for ever", cv_name(a));
+		if (a->state == SLEEPS && a->ticket.w.state == SHS_SETTLED)
+			env_fail("%c was notified and sleeps for ever", cv_name(a));
+		if (cv_has_credit(a) && !(a->does & (FORGETS | ENDS)))
+			env_fail("%c's notify is left over", cv_name(a));
+	}
+	CHECK_EQ(cv_owner(), 0);
 }
 
 static void attach(struct shs_attachment *att, struct shs_object *obj, struct process *p, u32 id)
@@ -635,104 +599,85 @@ static void attach(struct shs_attachment *att, struct shs_object *obj, struct pr
 	att->state = SHS_ATT_LIVE;
 	att->may_write = true;
 	att->mm = &p->mm;
+	att->private_mem = &p->lane;
 	INIT_LIST_HEAD(&att->tickets);
 	xa_store(&obj->atts, id, att);
 }
 
+static void start_actor(struct actor *a)
+{
+	const struct script *s = &cv_config->script[a - cv.actor];
+	struct process *p;
+
+	a->process = s->process;
+	a->does = s->does;
+	a->cycles = s->cycles;
+	a->state = s->cycles ? IDLE : DONE;
+	a->task.pid.nr = a - cv.actor + 1;
+	memset(&a->w, POISON, sizeof(a->w));
+	memset(&a->ticket, POISON, sizeof(a->ticket));
+	p = cv_process(a);
+	if (!s->cycles || p->condvar.obj)
+		return;
+	p->mm.mm_users = 1;
+	attach(&p->condvar, &cv.condvar, p, a->process + 1);
+	attach(&p->mutex, &cv.mutex, p, a->process + 1);
+}
+
+static void start_object(struct shs_object *obj, u32 kind, u32 flags)
+{
+	obj->kind = kind;
+	obj->flags = flags;
+	INIT_LIST_HEAD(&obj->queue);
+	INIT_LIST_HEAD(&obj->reads);
+}
+
 static void start(void)
 {
-	const struct script *s;
-	struct process *p;
 	struct actor *a;
-	u32 id = 0;
 
-	world.condvar.kind = SHS_KIND_CONDVAR;
-	world.mutex.kind = SHS_KIND_MUTEX;
-	INIT_LIST_HEAD(&world.condvar.queue);
-	INIT_LIST_HEAD(&world.mutex.queue);
-	world.condvar.control = &world.control;
-	world.mutex.shared = &world.shared;
-	world.kills = config->kills;
-	world.unmaps = config->unmaps;
-	world.signals = config->signals;
-	for_each_actor(a) {
-		s = &config->script[a - world.actor];
-		a->process = s->process;
-		a->cycles = s->cycles;
-		a->does = s->does;
-		a->state = s->cycles ? IDLE : DONE;
-		memset(&a->w, POISON, sizeof(a->w));
-		memset(&a->ticket, POISON, sizeof(a->ticket));
-		p = process_of(a);
-		if (!s->cycles || p->condvar.obj)
-			continue;
-		p->mm.mm_users = 1;
-		attach(&p->condvar, &world.condvar, p, ++id);
-		attach(&p->mutex, &world.mutex, p, id);
-	}
+	start_object(&cv.condvar, SHS_KIND_CONDVAR, 0);
+	start_object(&cv.mutex, cv_config->kind, cv_config->flags);
+	shs_graph_init(&cv.graph);
+	if (cv_config->flags & SHS_INIT_DETECT)
+		cv.mutex.graph = &cv.graph;
+	cv.condvar.control = &cv.control;
+	cv.mutex.control = &cv.mutex_control;
+	cv.mutex.shared = &cv.shared;
+	cv.mutex.serial = 7;
+	if (!is_rwlock())
+		cv.shared.word = shs_mutex_new_word(cv_config->flags);
+	cv.mutex.geo.lanes = is_rwlock();
+	cv.mutex.geo.lane_stride = sizeof(u64);
+	cv.kills = cv_config->kills;
+	cv.unmaps = cv_config->unmaps;
+	cv.signals = cv_config->signals;
+	cv.ticks = cv_config->ticks;
+	for_each_actor(a)
+		start_actor(a);
+	cv_check_begin();
 }
 
 static struct explore explore = {
-	.world = &world,
-	.size = sizeof(world),
+	.world = &cv,
+	.size = sizeof(cv),
 	.start = start,
 	.step = step,
-	.check = check,
+	.check = cv_check,
 	.end = end,
-	.show = show,
+	.show = cv_show,
 };
 
-static void see_all(const struct config *c)
+void condvar_all(const struct condvar_config *c)
 {
-	config = c;
+	cv_config = c;
 	explore.name = c->name;
 	explore_all(&explore);
 }
 
-TEST(world_condvar)
+void condvar_random(const struct condvar_config *c, u64 seed, unsigned int steps)
 {
-	static const struct config plain = {
-		.name = "two waiters, a notifier, a death", .kills = 1,
-		.script = {
-			{ 0, 1, WAITER },
-			{ 1, 1, WAITER | TIMED },
-			{ 2, 2, NOTIFY_ONE },
-		},
-	}, signals = {
-		.name = "two waiters, signals", .signals = 2, .kills = 1,
-		.script = {
-			{ 0, 1, WAITER },
-			{ 1, 1, WAITER | TIMED },
-			{ 2, 1, NOTIFY_ALL },
-		},
-	}, threads = {
-		.name = "two threads of one process wait", .kills = 1, .unmaps = 1,
-		.script = {
-			{ 0, 1, WAITER },
-			{ 0, 1, WAITER },
-			{ 1, 1, NOTIFY_ONE },
-		},
-	};
-
-	see_all(&plain);
-	see_all(&signals);
-	see_all(&threads);
-}
-
-TEST(world_condvar_random)
-{
-	static const struct config busy = {
-		.name = "three waiters, a notifier, deaths", .kills = 2, .unmaps = 1,
-		.signals = 20,
-		.script = {
-			{ 0, 20, WAITER | TIMED },
-			{ 0, 20, WAITER },
-			{ 1, 20, WAITER | TIMED },
-			{ 2, 60, NOTIFY_ONE },
-		},
-	};
-
-	config = &busy;
-	explore.name = busy.name;
-	explore_random(&explore, 0x5eed0005, 100000);
+	cv_config = c;
+	explore.name = c->name;
+	explore_random(&explore, seed, steps);
 }

@@ -26,7 +26,7 @@ static u64 sum(u32 index)
 static void add(u32 index, u64 v)
 {
 	spin_lock(&box.obj.lock);
-	shs_counter_add(&box.obj, index, v);
+	CHECK_EQ(shs_counter_add(&box.obj, NULL, index, v), 0);
 	spin_unlock(&box.obj.lock);
 }
 

@@ -8,7 +8,6 @@
 
 struct env env;
 void (*env_race)(enum env_access access, const void *p);
-int env_sleep_result;
 
 static unsigned int touches;
 static bool racing;
@@ -25,6 +24,15 @@ void env_new_step(void)
 {
 	touches = 0;
 	racing = false;
+}
+
+/* What is of interest during a step only. */
+void env_forget(void)
+{
+	env.task = NULL;
+	env.deaths = 0;
+	env.death_id = 0;
+	env.death_mode = 0;
 }
 
 /* What races does not race with itself. */
@@ -66,7 +74,7 @@ void shs_wakes_flush(struct shs_wakes *wakes)
 {
 	unsigned int i;
 
-	if (env.locks)
+	if (env.locks || env.leaves)
 		env_fail("tasks are woken under the lock");
 	for (i = 0; i < wakes->n; i++)
 		wakes->task[i]->asleep = false;
@@ -88,15 +96,30 @@ void shs_death_note(struct shs_attachment *att, u32 mode)
 	env.death_mode = mode;
 }
 
-int shs_sleep(struct shs_waiter *w, const struct shs_deadline *d)
-{
-	(void)w;
-	(void)d;
-	return env_sleep_result;
-}
-
-/* Simulated threads end with their process only. */
 bool shs_thread_is_gone(struct pid *thread)
 {
-	return false;
+	return thread->gone;
+}
+
+bool shs_is_dying(struct task_struct *task)
+{
+	return task && task->killed;
+}
+
+void shs_describe(struct shs_thread_info *info, const struct shs_object *obj,
+		  const struct shs_waiter *w)
+{
+	*info = (struct shs_thread_info){
+		.mode = w->mode,
+		.flags = SHS_THREAD_WAITS,
+		.tid = w->thread->nr,
+		.count = 1,
+		.object = obj->ino,
+	};
+}
+
+/* Told of under the lock, or the order of events would be another. */
+void shs_trace(const struct shs_object *obj, enum shs_event event, u32 id, u32 mode, u64 ns)
+{
+	lockdep_assert_held(&obj->lock);
 }

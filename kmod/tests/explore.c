@@ -7,8 +7,8 @@
 #include "explore.h"
 #include "test.h"
 
-#define STATES_MAX	400000
-#define SEEN_ROOM	(1 << 20)	/* a power of two, well above it */
+#define STATES_MAX 1500000
+#define SEEN_ROOM (1<<22)
 #define CHOICES_MAX	18
 #define STORY_LINES	40
 

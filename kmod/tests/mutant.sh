@@ -16,18 +16,14 @@ if cmp -s "$KMOD/$file" "$dir/$file"; then
 	exit 1
 fi
 
-# Two are not built as they are, see waits.c.
+# Of some only functions are built, in waits.c.
 object=$file
 case $file in
-wait.c)
-	./waits.sh "$dir" "$KMOD" >"$dir/waits.inc" ;;
-condwait.c)
-	./waits.sh "$KMOD" "$dir" >"$dir/waits.inc" ;;
-esac
-if [ -e "$dir/waits.inc" ]; then
+wait.c | condwait.c | op.c)
+	./waits.sh "$dir" "$KMOD" >"$dir/waits.inc"
 	cp waits.c "$dir"
-	object=waits.c
-fi
+	object=waits.c ;;
+esac
 object=${object%.c}.o
 
 # shellcheck disable=SC2086 # CFLAGS are words

@@ -86,6 +86,18 @@ TEST(mutex_try)
 	check_try(cell, ARRAY_SIZE(cell), SHS_KIND_CELL, 0, 0);
 }
 
+/* Locked by the same thread as often as a number holds, and no more. */
+TEST(mutex_depth)
+{
+	start(SHS_KIND_MUTEX, SHS_INIT_RECURSIVE, K);
+	CHECK_EQ(box_try(&box, 0, 0), 0);
+	box.obj.hold.depth = S32_MAX - 1;
+	CHECK_EQ(box_try(&box, 0, 0), 0);
+	CHECK_EQ(box_try(&box, 0, 0), -EOVERFLOW);
+	CHECK_EQ(box.obj.hold.depth, S32_MAX);
+	CHECK_EQ(word(), 1 | K);
+}
+
 /* A single operation shares with others of its sort and keeps D. */
 TEST(mutex_try_single)
 {

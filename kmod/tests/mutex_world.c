@@ -5,7 +5,6 @@
 enum {
 	CAS_LOCK = KIND_EVENT,
 	CAS_UNLOCK,
-	CLEAR_DIED,
 };
 
 static u32 owner(void)
@@ -25,23 +24,6 @@ static void user_events(struct actor *a)
 		world_event(a, CAS_UNLOCK);
 }
 
-static void kernel_events(struct actor *a)
-{
-	if (a->process < 0 && a->state == HOLDS && a->does & RECOVER && world.dirty)
-		world_event(a, CLEAR_DIED);
-}
-
-/* As run_locked() in op.c. */
-static void clear_died(struct actor *a)
-{
-	explore_say("%s recovers the value", world_name(a));
-	spin_lock(&world.obj.lock);
-	CHECK(shs_mutex_died(&world.obj) || world_config->hostile);
-	shs_mutex_clear_died(&world.obj);
-	spin_unlock(&world.obj.lock);
-	world.dirty = false;
-}
-
 static void do_event(struct actor *a, unsigned int event)
 {
 	switch (event) {
@@ -49,15 +31,13 @@ static void do_event(struct actor *a, unsigned int event)
 		explore_say("%s locks by itself", world_name(a));
 		world.shared.head.word = world_process(a)->att.id;
 		a->state = HOLDS;
+		a->depth = 1;
 		CHECK(!world.dirty || world_config->hostile);
 		break;
 	case CAS_UNLOCK:
 		explore_say("%s unlocks by itself", world_name(a));
 		world.shared.head.word = 0;
 		world_cycle(a);
-		break;
-	case CLEAR_DIED:
-		clear_died(a);
 		break;
 	}
 }
@@ -78,12 +58,13 @@ static void acquired(struct actor *a, int ret)
 	if ((ret == -EOWNERDEAD) != world.dirty)
 		env_fail("%s is %s of a death", world_name(a),
 			 ret ? "told twice" : "not told");
-	world.dirty = false;
+	if (!(world_config->flags & SHS_INIT_STRICT))
+		world.dirty = false;
 }
 
 static bool owns(const struct process *p)
 {
-	return world.obj.kind == SHS_KIND_MUTEX && owner() == p->att.id;
+	return owner() == p->att.id;
 }
 
 static void check_holders(void)
@@ -110,14 +91,22 @@ static void check_holders(void)
 	CHECK_EQ(world.obj.mutex.kernel_holds, singles);
 	if (owner() && !holder && !singles && !world_unrepaired(owner()))
 		env_fail("nobody holds, but the word is %#x", world.shared.head.word);
+	if (shs_mutex_new_word(world.obj.flags))	/* else user space takes it alone */
+		world_check_hold(holder);
 }
 
-/* Told exactly once: D is there, or its cause, or somebody who is to be told. */
+/*
+ * Told exactly once: D is there, or its cause, or somebody who is to be told.  In the
+ * strict sense until somebody declares the value good, so D stays.
+ */
 static void check_died(void)
 {
-	bool kept = world.shared.head.word & SHS_WORD_DIED || world_notice_under_way() ||
-		    (world.obj.kind == SHS_KIND_MUTEX && world_unrepaired(owner()));
+	bool kept = world.shared.head.word & SHS_WORD_DIED;
 
+	if (world.obj.kind == SHS_KIND_MUTEX && !(world.obj.flags & SHS_INIT_IGNORE))
+		kept |= world_unrepaired(owner());
+	if (!(world.obj.flags & SHS_INIT_STRICT))
+		kept |= world_notice_under_way();
 	if (kept && !world.dirty)
 		env_fail("a death is told of that was told before");
 	if (!kept && world.dirty)
@@ -129,8 +118,8 @@ static void check_waiters(void)
 	const struct actor *head = world_head();
 	u32 word = world.shared.head.word;
 
-	if (world.obj.flags & SHS_INIT_FIFO && !(word & SHS_WORD_KERNEL))
-		env_fail("K is lost");
+	if ((shs_mutex_new_word(world.obj.flags) || world.lost) && !(word & SHS_WORD_KERNEL))
+		env_fail("K is not there");
 	if (!head)
 		return;
 	if (!(word & SHS_WORD_WAITERS))
@@ -169,7 +158,6 @@ static void end(void)
 }
 
 const struct kind mutex_kind = {
-	.events = kernel_events,
 	.user_events = user_events,
 	.do_event = do_event,
 	.races_at = races_at,

@@ -29,7 +29,7 @@ static int finish(unsigned int i, bool done)
 	int ret;
 
 	spin_lock(&box.obj.lock);
-	ret = shs_once_finish(&box.obj, box.att[i].id, done);
+	ret = shs_once_finish(&box.obj, box.att[i].id, done, NULL);
 	shs_pass(&box.obj, &wakes);
 	spin_unlock(&box.obj.lock);
 	shs_wakes_flush(&wakes);

@@ -2,6 +2,8 @@
 /* Once: who holds, runs the initialiser. */
 #include "world.h"
 
+#define ONCE_VALUE	0x123456789abcdef
+
 enum {
 	COMPLETE = KIND_EVENT,
 	GIVE_UP,
@@ -21,12 +23,13 @@ static void do_event(struct actor *a, unsigned int event)
 {
 	struct shs_attachment *att = &world_process(a)->att;
 	struct shs_wakes wakes = { };
+	const u64 value = ONCE_VALUE;
 	int ret = -ENXIO;
 
 	explore_say("%s %s", world_name(a), event == COMPLETE ? "completes" : "gives up");
 	spin_lock(&world.obj.lock);
 	if (att->state == SHS_ATT_LIVE)
-		ret = shs_once_finish(&world.obj, att->id, event == COMPLETE);
+		ret = shs_once_finish(&world.obj, att->id, event == COMPLETE, &value);
 	shs_pass(&world.obj, &wakes);
 	spin_unlock(&world.obj.lock);
 	shs_wakes_flush(&wakes);
@@ -85,6 +88,12 @@ static void check_waiters(void)
 	}
 }
 
+/* Whole and for good with the end, nothing before. */
+static void check_value(void)
+{
+	CHECK_EQ(world.control.value, world.done ? ONCE_VALUE : 0);
+}
+
 static void check(void)
 {
 	u32 state = shs_once_state(&world.obj);
@@ -97,8 +106,10 @@ static void check(void)
 			env_fail("%s and %s both run", world_name(a), world_name(runner));
 		runner = a;
 	}
+	check_value();
 	if (world_unrepaired(world.obj.once.owner))
 		return;
+	world_check_hold(runner);
 	CHECK_EQ(state, runner ? SHS_ONCE_RUNNING : idle_state());
 	CHECK_EQ(world.obj.once.owner, runner ? world_process(runner)->att.id : 0);
 	if (!runner)

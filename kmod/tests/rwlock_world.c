@@ -6,12 +6,15 @@ enum {
 	LANE_DOWN = KIND_EVENT,
 	READ_WPENDING,
 	TELL,
-	RECOVER_VALUE,
+	TO_WRITE,
+	TO_WRITE_TRY,
+	TO_READ,
+	TO_UPGRADABLE,
 };
 
 static bool is_reader(const struct actor *a)
 {
-	return a->mode == SHS_MODE_READ;
+	return world_mode(a) == SHS_MODE_READ;
 }
 
 static bool attached(const struct actor *a)
@@ -29,19 +32,59 @@ static void user_events(struct actor *a)
 {
 	if (!(a->does & FAST) || !is_reader(a) || !attached(a))
 		return;
-	if (a->state == HOLDS)
+	if (a->state == HOLDS && a->depth == 1)
 		world_event(a, LANE_DOWN);
 	if (a->state == TELLS)
 		world_event(a, READ_WPENDING);
+}
+
+static void conversion_events(const struct actor *a)
+{
+	if (a->mode == SHS_MODE_UPGRADABLE) {
+		world_event(a, a->does & SLOW ? TO_WRITE : TO_WRITE_TRY);
+		if (a->does & TRY && a->does & SLOW)
+			world_event(a, TO_WRITE_TRY);
+	}
+	if (a->mode == SHS_MODE_EXCLUSIVE)
+		world_event(a, TO_UPGRADABLE);
+	if (a->mode != SHS_MODE_READ)
+		world_event(a, TO_READ);
 }
 
 static void kernel_events(struct actor *a)
 {
 	if (a->state == CALLS || (a->state == TELLS && !attached(a)))
 		world_event(a, TELL);
-	if (a->process < 0 && !is_reader(a) && a->state == HOLDS && a->does & RECOVER &&
-	    world.dirty)
-		world_event(a, RECOVER_VALUE);
+	if (a->state == HOLDS && a->does & CONVERT)
+		conversion_events(a);
+}
+
+/* As weaken() in lock.c. */
+static void weaken(struct actor *a, u32 to)
+{
+	struct shs_waiter w = {
+		.att = &world_process(a)->att, .thread = &a->task.pid, .mode = a->mode,
+		.lane = to == SHS_MODE_READ ? a->lane : 0,
+	};
+	struct shs_wakes wakes = { };
+	int ret = -ENXIO;
+
+	spin_lock(&world.obj.lock);
+	if (w.att->state == SHS_ATT_LIVE)
+		ret = shs_rwlock_convert(&world.obj, &w, to);
+	shs_pass(&world.obj, &wakes);
+	spin_unlock(&world.obj.lock);
+	shs_wakes_flush(&wakes);
+	explore_say("%s converts to %u: %d", world_name(a), to, ret);
+	if (w.att->state != SHS_ATT_LIVE)
+		CHECK_EQ(ret, -ENXIO);
+	else if (world.dirty && world_config->flags & SHS_INIT_STRICT &&
+		 a->mode == SHS_MODE_EXCLUSIVE)
+		CHECK_EQ(ret, -EUCLEAN);
+	else
+		CHECK_EQ(ret, 0);
+	if (!ret)
+		a->mode = to;
 }
 
 static void do_event(struct actor *a, unsigned int event)
@@ -53,8 +96,8 @@ static void do_event(struct actor *a, unsigned int event)
 		a->state = TELLS;
 		break;
 	case READ_WPENDING:
-		explore_say("%s reads wpending %u", world_name(a), world.control.wpending);
-		if (world.control.wpending)
+		explore_say("%s reads wpending %u", world_name(a), world.control.head.wpending);
+		if (world.control.head.wpending)
 			a->state = CALLS;
 		else
 			world_cycle(a);
@@ -62,10 +105,15 @@ static void do_event(struct actor *a, unsigned int event)
 	case TELL:
 		world_unlock(a, -EPERM);	/* its lane is zero already; the queue is served */
 		break;
-	case RECOVER_VALUE:
-		CHECK(world.obj.rwlock.died);
-		world.obj.rwlock.died = false;
-		world.dirty = false;
+	case TO_WRITE:
+	case TO_WRITE_TRY:
+		world_enter(a, event == TO_WRITE, true);
+		break;
+	case TO_READ:
+		weaken(a, SHS_MODE_READ);
+		break;
+	case TO_UPGRADABLE:
+		weaken(a, SHS_MODE_UPGRADABLE);
 		break;
 	}
 }
@@ -74,7 +122,7 @@ static bool races_at(enum env_access access, const void *p)
 {
 	const struct process *process;
 
-	if (p == &world.control.wpending)
+	if (p == &world.control.head.wpending)
 		return true;
 	for_each_process(process)
 		if (p >= (const void *)process->lanes && p < (const void *)(process + 1))
@@ -91,7 +139,7 @@ static void acquired(struct actor *a, int ret)
 	if ((ret == -EOWNERDEAD) != world.dirty && is_honest(world_process(a)))
 		env_fail("%s is %s of a death", world_name(a),
 			 ret ? "told wrongly" : "not told");
-	if (!is_reader(a))
+	if (world_mode(a) == SHS_MODE_EXCLUSIVE && !(world_config->flags & SHS_INIT_STRICT))
 		world.dirty = false;
 }
 
@@ -114,7 +162,7 @@ static void check_lanes(void)
 		memset(expected, 0, sizeof(expected));
 		for_each_actor(a)
 			if (world_process(a) == p && is_reader(a) && world_owns(a))
-				expected[a->lane]++;
+				expected[a->lane] += a->depth;
 		for (i = 0; i < LANES; i++)
 			CHECK_EQ(p->lanes[i][0], expected[i]);
 	}
@@ -123,27 +171,46 @@ static void check_lanes(void)
 	CHECK_EQ(world.obj.rwlock.kernel_readers, singles);
 }
 
-static void check_writer(void)
+/* Who holds in this mode, of which there must be one. */
+static const struct actor *only_holder(u32 mode)
 {
-	const struct actor *a, *writer = NULL;
-	u32 id = world.obj.rwlock.writer;
+	const struct actor *a, *found = NULL;
 
 	for_each_actor(a) {
-		if (is_reader(a) || !world_owns(a))
+		if (!world_owns(a) || world_mode(a) != mode)
 			continue;
-		if (writer)
-			env_fail("%s and %s both write", world_name(a), world_name(writer));
-		writer = a;
+		if (found)
+			env_fail("%s and %s both hold in mode %u", world_name(a),
+				 world_name(found), mode);
+		found = a;
 	}
-	if (!writer) {
-		if (id && !world_unrepaired(id))
-			env_fail("nobody writes, but the writer is %u", id);
-		return;
-	}
-	CHECK_EQ(id, writer->process < 0 ? SHS_ID_KERNEL : world_process(writer)->att.id);
+	return found;
+}
+
+static void check_id(u32 id, const struct actor *holder)
+{
+	if (holder)
+		CHECK_EQ(id, holder->process < 0 ? SHS_ID_KERNEL :
+						   world_process(holder)->att.id);
+	else if (id && !world_unrepaired(id))
+		env_fail("nobody holds, but it is held by %u", id);
+}
+
+static void check_holders(void)
+{
+	const struct actor *writer = only_holder(SHS_MODE_EXCLUSIVE), *a;
+	const struct actor *upgrader = only_holder(SHS_MODE_UPGRADABLE);
+
+	check_id(world.obj.rwlock.writer, writer);
+	check_id(world.obj.rwlock.upgrader, upgrader);
+	if (writer && upgrader)
+		env_fail("%s writes beside %s", world_name(writer), world_name(upgrader));
 	for_each_actor(a)
-		if (is_reader(a) && world_owns(a) && is_honest(world_process(a)))
+		if (writer && is_reader(a) && world_owns(a) && is_honest(world_process(a)))
 			env_fail("%s reads while %s writes", world_name(a), world_name(writer));
+	if (writer && writer->process < 0)
+		writer = NULL;		/* not remembered */
+	world_check_hold(writer ?: upgrader);
 }
 
 static bool somebody_reads(void)
@@ -158,29 +225,45 @@ static bool somebody_reads(void)
 	return false;
 }
 
+/* Whether the head of the queue has somebody to wait for. */
+static bool may_wait(const struct actor *head)
+{
+	if (world.obj.rwlock.writer)
+		return true;
+	switch (head->w.mode) {
+	case SHS_MODE_READ:
+		return false;
+	case SHS_MODE_UPGRADABLE:
+		return world.obj.rwlock.upgrader;
+	}
+	return somebody_reads() || (!head->w.upgrade && world.obj.rwlock.upgrader);
+}
+
 static void check_waiters(void)
 {
 	const struct actor *head = world_head();
 
-	CHECK_EQ(world.control.wpending, head && !is_reader(head));
-	if (!head || world.obj.rwlock.writer || world_config->hostile)
-		return;
-	if (is_reader(head) || !somebody_reads())
+	CHECK_EQ(world.control.head.wpending, head && head->w.mode == SHS_MODE_EXCLUSIVE);
+	if (head && !world_config->hostile && !may_wait(head))
 		env_fail("%s waits for a free lock and nobody is on the way",
 			 world_name(head));
 }
 
 static void check_died(void)
 {
+	bool kept = world.obj.rwlock.died;
+
 	if (world_unrepaired(world.obj.rwlock.writer))
 		return;
-	if (world.dirty != (world.obj.rwlock.died || world_notice_under_way()))
+	if (!(world.obj.flags & SHS_INIT_STRICT))
+		kept |= world_notice_under_way();
+	if (world.dirty != kept)
 		env_fail("a death is %s", world.dirty ? "forgotten" : "told of again");
 }
 
 static void check(void)
 {
-	check_writer();
+	check_holders();
 	check_lanes();
 	check_waiters();
 	check_died();
@@ -189,7 +272,7 @@ static void check(void)
 static void end(void)
 {
 	CHECK(!world.obj.rwlock.writer || world_config->hostile);
-	CHECK_EQ(world.control.wpending, 0);
+	CHECK_EQ(world.control.head.wpending, 0);
 	CHECK(list_empty(&world.obj.queue));
 	spin_lock(&world.obj.lock);
 	CHECK_EQ(shs_rwlock_readers(&world.obj), 0);

@@ -1,7 +1,22 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-only
-# usage: waits.sh FOLDER-OF-wait.c FOLDER-OF-condwait.c
-# What waits.c includes: the steps of a wait, without the sleeps between them.
+# usage: waits.sh FOLDER OTHER
+# What waits.c includes: whole functions, as they are, of files in FOLDER or else OTHER.
 set -eu
-./extract.sh "$1/wait.c" enter leave shs_release_waiter
-./extract.sh "$2/condwait.c" release_mutex sleep_on_ticket
+from() {
+	file=$1
+	shift
+	dir=$folder
+	[ -e "$dir/$file" ] || dir=$other
+	./extract.sh "$dir/$file" "$@"
+}
+folder=$1 other=$2
+from wait.c refuse_deadlock enter leave shs_acquire_queued shs_acquire shs_release_waiter
+from condwait.c ticket_new ticket_free ticket_end shs_tickets_free find_own drop_abandoned \
+	release_mutex
+echo '#define release_mutex gap_and_release_mutex'
+from condwait.c begin resume sleep_on_ticket
+echo '#define resume resume_or_go_on'
+echo '#define shs_acquire acquire_or_go_on'
+from condwait.c take_back condwait
+from op.c check_notice

@@ -4,26 +4,11 @@
 #include "world.h"
 
 #define EVENTS_MAX	64
-#define POISON		0x6b	/* what a waiter is once its sleeper left */
+#define DEPTH_MAX	2
 
 struct world world;
 const struct world_config *world_config;
-
-enum {
-	ENTER,		/* the system call: lock, and wait if need be */
-	ENTER_TRY,
-	LOOK,		/* shs_sleep() looks whether it has to sleep */
-	TIME_OUT,
-	SIGNAL,
-	UNLOCK,
-	KILL,
-	LAST_USER,
-	UNMAP,
-	RELEASE,
-	ATTACH,
-	TICK,
-	SCRIBBLE,
-};
+const struct kind *world_kind;
 
 struct event {
 	u8 event;
@@ -31,15 +16,9 @@ struct event {
 	s8 process;	/* or -1 */
 };
 
-static const struct kind *kind;
 static struct event events[EVENTS_MAX];
 static unsigned int n_events, races_left;
 static const struct actor *runs_now;
-
-/* Who was queued when the step began, in order. */
-static const struct actor *order[ACTORS];
-static unsigned int n_order;
-static bool owned_before[ACTORS];
 
 const char *world_name(const struct actor *a)
 {
@@ -63,6 +42,17 @@ static bool lives(const struct actor *a)
 	return a->process < 0 || world_process(a)->state == RUNS;
 }
 
+bool world_in_kernel(const struct actor *a)
+{
+	return a->state == WAITS || a == runs_now;
+}
+
+static bool was_granted(const struct actor *a)
+{
+	return a->state == WAITS && a->w.state == SHS_SETTLED &&
+	       (!a->w.result || a->w.result == -EOWNERDEAD);
+}
+
 /* What its process can still act by; a dead one's holding is over. */
 bool world_owns(const struct actor *a)
 {
@@ -72,12 +62,18 @@ bool world_owns(const struct actor *a)
 		return false;
 	if (a->state != WAITS)
 		return a->state == HOLDS;
-	if (a->w.state != SHS_SETTLED || (a->w.result && a->w.result != -EOWNERDEAD))
-		return false;
-	return world.obj.kind != SHS_KIND_ONCE || a->w.reply == SHS_ONCE_RUNNING;
+	if (a->w.upgrade)
+		return true;
+	return was_granted(a) &&
+	       (world.obj.kind != SHS_KIND_ONCE || a->w.reply == SHS_ONCE_RUNNING);
 }
 
-static struct actor *actor_of(const struct shs_waiter *w)
+u32 world_mode(const struct actor *a)
+{
+	return was_granted(a) && a->w.upgrade ? SHS_MODE_EXCLUSIVE : a->mode;
+}
+
+struct actor *world_actor_of(const struct shs_waiter *w)
 {
 	struct actor *a;
 
@@ -102,8 +98,8 @@ bool world_notice_under_way(void)
 	const struct actor *a;
 
 	for_each_actor(a)
-		if (a->state == WAITS && world_owns(a) && a->w.result == -EOWNERDEAD &&
-		    a->mode == SHS_MODE_EXCLUSIVE)
+		if (was_granted(a) && world_owns(a) && a->w.result == -EOWNERDEAD &&
+		    world_mode(a) == SHS_MODE_EXCLUSIVE)
 			return true;
 	return false;
 }
@@ -112,15 +108,23 @@ struct actor *world_head(void)
 {
 	if (list_empty(&world.obj.queue))
 		return NULL;
-	return actor_of(list_first_entry(&world.obj.queue, struct shs_waiter, node));
+	return world_actor_of(list_first_entry(&world.obj.queue, struct shs_waiter, node));
 }
 
 /* ---- the kernel's side of the doors ---- */
+
+static u32 first_mode(const struct actor *a)
+{
+	return a->does & READ ? SHS_MODE_READ :
+	       a->does & UPGRADE ? SHS_MODE_UPGRADABLE : SHS_MODE_EXCLUSIVE;
+}
 
 void world_cycle(struct actor *a)
 {
 	a->cycles--;
 	a->state = a->cycles ? IDLE : DONE;
+	a->mode = first_mode(a);
+	a->depth = 0;
 }
 
 /* The waiter was on the stack of a call that is over. */
@@ -131,9 +135,49 @@ static void forget_waiter(struct actor *a)
 		memset(&a->w, POISON, sizeof(a->w));
 }
 
-static void returned(struct actor *a, int ret)
+/* Without what it wanted: as before the call, or it gives it up. */
+static void refused(struct actor *a, bool upgrade)
 {
 	const struct shs_attachment *att = att_of(a);
+
+	if (!upgrade)
+		world_cycle(a);
+	else if (att->state == SHS_ATT_LIVE)
+		a->state = HOLDS;
+	else
+		world_cycle(a);
+}
+
+static void acquired(struct actor *a, int ret, bool upgrade)
+{
+	const struct shs_attachment *att = att_of(a);
+
+	if (att && att->state != SHS_ATT_LIVE) {
+		world_cycle(a);		/* it was unmapped under it */
+		return;
+	}
+	a->state = HOLDS;
+	if (upgrade)
+		a->mode = SHS_MODE_EXCLUSIVE;
+	world_kind->acquired(a, ret);
+}
+
+/* Whether a may be told that it is not recoverable. */
+static void check_lost(const struct actor *a, bool waited)
+{
+	if (world.obj.kind == SHS_KIND_ONCE) {
+		CHECK(world_config->flags & SHS_INIT_POISON);
+	} else {
+		CHECK(world_config->flags & SHS_INIT_STRICT);
+		CHECK(waited || world.lost || world_config->hostile);
+	}
+	CHECK(!a->w.force);
+}
+
+static void returned(struct actor *a, int ret, bool waited)
+{
+	const struct shs_attachment *att = att_of(a);
+	bool upgrade = a->w.upgrade;
 
 	explore_say("%s returns %d", world_name(a), ret);
 	a->task.asleep = false;
@@ -141,14 +185,13 @@ static void returned(struct actor *a, int ret)
 	switch (ret) {
 	case 0:
 	case -EOWNERDEAD:
-		if (att && att->state != SHS_ATT_LIVE) {
-			world_cycle(a);	/* it was unmapped under it */
-			break;
-		}
-		a->state = HOLDS;
-		kind->acquired(a, ret);
+		acquired(a, ret, upgrade);
 		break;
 	case -ERESTARTSYS:
+		if (upgrade)
+			refused(a, true);
+		else
+			a->depth = 0;
 		break;
 	case -ENXIO:
 		CHECK(att && att->state == SHS_ATT_DEAD);
@@ -156,17 +199,18 @@ static void returned(struct actor *a, int ret)
 		break;
 	case -EBUSY:
 	case -ETIMEDOUT:
-		world_cycle(a);
+		refused(a, upgrade);
 		break;
 	case -ENOTRECOVERABLE:
-	case -EACCES:
-		CHECK_EQ(world.obj.kind, SHS_KIND_ONCE);
-		if (ret == -EACCES)
-			CHECK(!att->may_write);
-		else
-			CHECK(!a->w.force && world_config->flags & SHS_INIT_POISON);
+		check_lost(a, waited);
 		world_cycle(a);
 		break;
+	case -EACCES:
+		CHECK_EQ(world.obj.kind, SHS_KIND_ONCE);
+		CHECK(!att->may_write);
+		world_cycle(a);
+		break;
+	case -EDEADLK:		/* its lane says that it holds already */
 	case -EAGAIN:
 		CHECK(world_config->hostile);
 		world_cycle(a);
@@ -177,28 +221,40 @@ static void returned(struct actor *a, int ret)
 	forget_waiter(a);
 }
 
-static void enter(struct actor *a, bool may_wait)
+static void fill_waiter(const struct actor *a, struct shs_waiter *w)
+{
+	memset(w, 0, sizeof(*w));
+	w->att = att_of(a);
+	w->mode = a->mode;
+	w->lane = a->mode == SHS_MODE_READ ? a->lane : 0;
+	w->thread = &((struct actor *)a)->task.pid;
+	w->own_lane = a->mode == SHS_MODE_READ && a->process >= 0;
+	w->recursive = a->mode == SHS_MODE_READ && a->does & NEST;
+	w->force = a->does & (FORCE | RECOVER);
+	w->watch = a->does & WATCH;
+}
+
+void world_enter(struct actor *a, bool may_wait, bool upgrade)
 {
 	int ret;
 
-	explore_say("%s calls the kernel%s%s", world_name(a), may_wait ? "" : ", not to wait",
-		    a->mode == SHS_MODE_READ ? ", to read" : "");
-	memset(&a->w, 0, sizeof(a->w));
-	a->w.att = att_of(a);
-	a->w.task = &a->task;
-	a->w.mode = a->mode;
-	a->w.lane = a->lane;
-	a->w.force = a->does & FORCE;
-	a->w.watch = a->does & WATCH;
+	explore_say("%s calls the kernel%s%s%s", world_name(a), may_wait ? "" : ", not to wait",
+		    a->mode == SHS_MODE_READ ? ", to read" : "", upgrade ? ", to upgrade" : "");
+	fill_waiter(a, &a->w);
+	if (upgrade) {
+		a->w.mode = SHS_MODE_EXCLUSIVE;
+		a->w.upgrade = true;
+	}
 	a->task.waits = &a->w;
+	a->depth = 1;
 	ret = waits_enter(&world.obj, &a->w, may_wait);
 	if (ret == -EBUSY && may_wait)
 		a->state = WAITS;
 	else
-		returned(a, ret);
+		returned(a, ret, false);
 }
 
-static void leave(struct actor *a, int slept)
+void world_leave(struct actor *a, int slept)
 {
 	int ret;
 
@@ -206,33 +262,68 @@ static void leave(struct actor *a, int slept)
 	a->task.asleep = false;
 	ret = waits_leave(&world.obj, &a->w, slept);
 	if (ret != -EBUSY)
-		returned(a, ret);
+		returned(a, ret, true);
 }
 
 /* As in shs_sleep(): the look and the sleep are one, for wakers come after it. */
 static void look(struct actor *a)
 {
 	if (a->task.killed && a->w.state != SHS_SETTLED) {
-		leave(a, -ERESTARTSYS);
+		world_leave(a, -ERESTARTSYS);
 	} else if (a->w.state == SHS_SETTLED || a->w.kicked) {
-		leave(a, 0);
+		world_leave(a, 0);
 	} else {
 		explore_say("%s sleeps", world_name(a));
 		a->task.asleep = true;
 	}
 }
 
-/* As shs_unlock(). */
-static int unlock(struct actor *a)
+/* Whether some other thread queues that a's read lock keeps out. */
+static bool keeps_somebody_out(const struct actor *a)
 {
-	struct shs_waiter w = { .att = att_of(a), .mode = a->mode, .lane = a->lane };
+	const struct shs_waiter *w;
+
+	list_for_each_entry(w, &world.obj.queue, node)
+		if (w->mode == SHS_MODE_EXCLUSIVE)
+			return true;
+	return false;
+}
+
+/* Locks what it holds once more, which never waits; a reader who does not say so may. */
+static void lock_again(struct actor *a)
+{
+	bool forgets = a->does & FORGET, others = !list_empty(&world.obj.queue);
+	int ret, refused = keeps_somebody_out(a) ? -EDEADLK : -EBUSY;
+	struct shs_waiter w;
+
+	fill_waiter(a, &w);
+	ret = waits_enter(&world.obj, &w, !forgets);
+	explore_say("%s locks again: %d", world_name(a), ret);
+	if (ret == -ENXIO && att_of(a)->state == SHS_ATT_DEAD)
+		return;
+	if (forgets && others) {
+		CHECK_EQ(ret, refused);
+		return;
+	}
+	if (a->mode == SHS_MODE_READ)
+		CHECK_EQ(ret, world.dirty ? -EOWNERDEAD : 0);
+	else
+		CHECK_EQ(ret, 0);
+	a->depth++;
+}
+
+/* As shs_unlock(), by this thread. */
+static int unlock(const struct actor *a, bool abandon)
+{
 	struct shs_object *obj = &world.obj;
 	struct shs_wakes wakes = { };
+	struct shs_waiter w;
 	int ret = -ENXIO;
 
+	fill_waiter(a, &w);
 	spin_lock(&obj->lock);
 	if (w.att->state == SHS_ATT_LIVE) {
-		ret = shs_kind_ops(obj->kind)->release(obj, &w, false, &wakes);
+		ret = shs_kind_ops(obj->kind)->release(obj, &w, abandon, &wakes);
 		shs_pass(obj, &wakes);
 	}
 	spin_unlock(&obj->lock);
@@ -240,124 +331,93 @@ static int unlock(struct actor *a)
 	return ret;
 }
 
-void world_unlock(struct actor *a, int expected)
+/* a's process gives back a mutex or write lock for good. */
+static void note_unlock(const struct actor *a, bool abandon)
 {
-	explore_say("%s unlocks by the kernel", world_name(a));
+	if (a->process < 0 || a->mode != SHS_MODE_EXCLUSIVE ||
+	    att_of(a)->state != SHS_ATT_LIVE)
+		return;
+	if (abandon)
+		world.dirty |= world.obj.kind != SHS_KIND_CELL &&
+			       !(world_config->flags & SHS_INIT_IGNORE);
+	else
+		world.lost |= world.dirty && world_config->flags & SHS_INIT_STRICT;
+}
+
+static void unlock_all(struct actor *a, bool abandon, int expected)
+{
+	note_unlock(a, abandon);
 	if (a->process < 0)
 		shs_release_waiter(&world.obj, &a->w);
 	else if (world_process(a)->att.state != SHS_ATT_LIVE)
-		CHECK_EQ(unlock(a), -ENXIO);
+		CHECK_EQ(unlock(a, abandon), -ENXIO);
 	else if (world_config->hostile)
-		unlock(a);
+		unlock(a, abandon);
 	else
-		CHECK_EQ(unlock(a), expected);
+		CHECK_EQ(unlock(a, abandon), expected);
 	world_cycle(a);
 	forget_waiter(a);
 }
 
-/* ---- life and death ---- */
-
-static void begin_life(struct process *p)
+void world_unlock(struct actor *a, int expected)
 {
-	struct shs_attachment *att = &p->att;
-
-	memset(p, 0, sizeof(*p));
-	p->mm.mm_users = 1;
-	att->obj = &world.obj;
-	att->id = ++world.next_id;
-	if (world.next_id == XA_SLOTS - 1)
-		world.next_id = 0;
-	att->state = SHS_ATT_LIVE;
-	att->may_write = true;
-	att->private_mem = p->lanes;
-	att->mm = &p->mm;
-	INIT_LIST_HEAD(&att->tickets);
-	xa_store(&world.obj.atts, att->id, att);
-}
-
-static bool threads_stopped(const struct process *p)
-{
-	const struct actor *a;
-
-	for_each_actor(a)
-		if (world_process(a) == p && (a->state == WAITS || a == runs_now))
-			return false;
-	return true;
-}
-
-static void kill_process(struct process *p)
-{
-	struct actor *a;
-
-	world.kills--;
-	p->state = KILLED;
-	for_each_actor(a)
-		if (world_process(a) == p) {
-			a->task.killed = true;
-			a->task.asleep = false;
-		}
-}
-
-static void note_death(const struct process *p)
-{
-	if (p->att.state != SHS_ATT_LIVE || !kind->owns(p))
+	explore_say("%s unlocks by the kernel", world_name(a));
+	if (a->depth <= 1 || att_of(a)->state != SHS_ATT_LIVE) {
+		unlock_all(a, false, expected);
 		return;
-	world.dirty = true;
-	world.poisoned = world_config->flags & SHS_INIT_POISON;
+	}
+	a->depth--;
+	if (world_config->hostile)
+		unlock(a, false);
+	else
+		CHECK_EQ(unlock(a, false), expected);
 }
 
-static void last_user(struct process *p)
+/* The lock is a thread's own: whoever else of its process tries is refused. */
+static void unlock_stolen(const struct actor *a)
 {
-	note_death(p);
-	p->mm.mm_users = 0;
-	p->state = NO_USERS;
+	int ret = unlock(a, false);
+
+	explore_say("%s unlocks what it does not hold: %d", world_name(a), ret);
+	CHECK_EQ(ret, att_of(a)->state == SHS_ATT_LIVE ? -EPERM : -ENXIO);
 }
 
-static void close_mapping(struct process *p)
+static void declare_good(struct actor *a)
 {
-	struct shs_wakes wakes = { };
-	u32 deaths = env.deaths;
-	bool owned = p->att.state == SHS_ATT_LIVE && kind->owns(p);
+	int ret;
 
-	note_death(p);
 	spin_lock(&world.obj.lock);
-	shs_att_die(&p->att, &wakes);
-	if (!world_config->hostile && owned)
-		CHECK(env.deaths > deaths && env.death_id == p->att.id);
+	ret = shs_recover(&world.obj, att_of(a));
 	spin_unlock(&world.obj.lock);
-	shs_wakes_flush(&wakes);
-	CHECK_EQ(p->att.state, SHS_ATT_DEAD);
+	explore_say("%s declares the value good: %d", world_name(a), ret);
+	if (world_config->hostile)
+		return;
+	CHECK_EQ(ret, world.dirty ? 0 : -EINVAL);
+	world.dirty = false;
 }
 
-/* The processes that did not die but unmapped lose their attachment all the same. */
-static void release_file(struct process *p)
+/* What a single operation does while it holds: as run_locked() in op.c. */
+static void operate(struct actor *a)
 {
-	close_mapping(p);
-	xa_erase(&world.obj.atts, p->att.id);
-	memset(&p->att, POISON, sizeof(p->att));
-	p->att.id = 0;
-	p->state = RELEASED;
-}
+	bool writes = a->mode == SHS_MODE_EXCLUSIVE, recovers = a->does & RECOVER, notice;
+	int ret;
 
-static void attach_again(struct process *p)
-{
-	struct actor *a;
-
-	while (xa_load(&world.obj.atts, world.next_id + 1))
-		world.next_id = (world.next_id + 1) % (XA_SLOTS - 1);
-	begin_life(p);
-	for_each_actor(a)
-		if (world_process(a) == p) {
-			a->task.killed = false;
-			a->state = IDLE;
-			a->cycles = world_config->script[a - world.actor].cycles;
-			p->att.may_write = !(a->does & RDONLY);
-		}
+	ret = waits_check_notice(&world.obj, writes, recovers, &notice);
+	explore_say("%s %s the value: %d%s", world_name(a), writes ? "changes" : "reads", ret,
+		    notice ? ", with a notice" : "");
+	if (world_config->hostile)
+		return;
+	CHECK_EQ(notice, world.dirty);
+	CHECK_EQ(ret, world.dirty && writes && !recovers ? -EUCLEAN : 0);
+	if (recovers) {
+		world.dirty = false;
+		world.lost = false;
+	}
 }
 
 /* ---- events ---- */
 
-static void add_event(unsigned int event, s8 actor, s8 process)
+void world_add_event(unsigned int event, s8 actor, s8 process)
 {
 	if (n_events == EVENTS_MAX)
 		env_fail("too many events");
@@ -366,7 +426,7 @@ static void add_event(unsigned int event, s8 actor, s8 process)
 
 void world_event(const struct actor *a, unsigned int event)
 {
-	add_event(event, a - world.actor, -1);
+	world_add_event(event, a - world.actor, -1);
 }
 
 static void waiting_events(const struct actor *a)
@@ -381,6 +441,26 @@ static void waiting_events(const struct actor *a)
 		world_event(a, SIGNAL);
 }
 
+static void holding_events(const struct actor *a)
+{
+	bool write = a->mode == SHS_MODE_EXCLUSIVE;
+
+	if (world.obj.kind == SHS_KIND_ONCE)
+		return;
+	world_event(a, UNLOCK);
+	if (a->process < 0) {
+		if (world.obj.kind != SHS_KIND_CELL)
+			world_event(a, OPERATE);
+		return;
+	}
+	if (a->does & ABANDON && a->mode != SHS_MODE_READ)
+		world_event(a, UNLOCK_ABANDON);
+	if (a->does & (NEST | FORGET) && a->depth < DEPTH_MAX)
+		world_event(a, AGAIN);
+	if (write && a->does & DECLARE && att_of(a)->state == SHS_ATT_LIVE)
+		world_event(a, DECLARE_GOOD);
+}
+
 static void actor_events(struct actor *a)
 {
 	if (a->state == WAITS)
@@ -391,63 +471,14 @@ static void actor_events(struct actor *a)
 		world_event(a, ENTER);
 	if (a->state == IDLE && a->does & TRY)
 		world_event(a, ENTER_TRY);
-	if (a->state == HOLDS && world.obj.kind != SHS_KIND_ONCE)
-		world_event(a, UNLOCK);
-	if (kind->events)
-		kind->events(a);
-	if (kind->user_events)
-		kind->user_events(a);
-}
-
-static void process_events(const struct process *p)
-{
-	s8 i = p - world.process;
-
-	if (!p->att.obj && p->state == RUNS)
-		return;		/* not in this world */
-	if (p->state == RUNS && world.kills)
-		add_event(KILL, -1, i);
-	if (p->state == RUNS && world.unmaps && p->att.state == SHS_ATT_LIVE)
-		add_event(UNMAP, -1, i);
-	if (p->state == KILLED && threads_stopped(p))
-		add_event(LAST_USER, -1, i);
-	if ((p->state == KILLED || p->state == NO_USERS) && threads_stopped(p))
-		add_event(UNMAP, -1, i);
-	if (p->state == CLOSED)
-		add_event(RELEASE, -1, i);
-	if (p->state == RELEASED && world_config->again)
-		add_event(ATTACH, -1, i);
-}
-
-static void do_process(struct process *p, unsigned int event)
-{
-	static const char * const what[] = {
-		[KILL] = "is killed", [LAST_USER] = "has no users left",
-		[UNMAP] = "is unmapped", [RELEASE] = "is released", [ATTACH] = "attaches again",
-	};
-
-	explore_say("process %d %s", (int)(p - world.process), what[event]);
-	switch (event) {
-	case KILL:
-		kill_process(p);
-		break;
-	case LAST_USER:
-		last_user(p);
-		break;
-	case UNMAP:
-		if (p->state == RUNS)
-			world.unmaps--;
-		else
-			p->state = CLOSED;
-		close_mapping(p);
-		break;
-	case RELEASE:
-		release_file(p);
-		break;
-	case ATTACH:
-		attach_again(p);
-		break;
-	}
+	if (a->state == IDLE && a->does & STEAL)
+		world_event(a, UNLOCK_STOLEN);
+	if (a->state == HOLDS)
+		holding_events(a);
+	if (world_kind->events)
+		world_kind->events(a);
+	if (world_kind->user_events)
+		world_kind->user_events(a);
 }
 
 static void do_actor(struct actor *a, unsigned int event)
@@ -455,53 +486,40 @@ static void do_actor(struct actor *a, unsigned int event)
 	switch (event) {
 	case ENTER:
 	case ENTER_TRY:
-		enter(a, event == ENTER);
+		world_enter(a, event == ENTER, false);
 		break;
 	case LOOK:
 		look(a);
 		break;
 	case TIME_OUT:
-		leave(a, -ETIMEDOUT);
+		world_leave(a, -ETIMEDOUT);
 		break;
 	case SIGNAL:
 		world.signals--;
-		leave(a, -ERESTARTSYS);
+		world_leave(a, -ERESTARTSYS);
 		break;
 	case UNLOCK:
 		world_unlock(a, 0);
 		break;
+	case UNLOCK_ABANDON:
+		explore_say("%s abandons it", world_name(a));
+		unlock_all(a, true, 0);
+		break;
+	case UNLOCK_STOLEN:
+		unlock_stolen(a);
+		break;
+	case AGAIN:
+		lock_again(a);
+		break;
+	case DECLARE_GOOD:
+		declare_good(a);
+		break;
+	case OPERATE:
+		operate(a);
+		break;
 	default:
-		kind->do_event(a, event);
+		world_kind->do_event(a, event);
 	}
-}
-
-/*
- * Values that mean something make more trouble than random ones.  A hostile writer
- * reaches the whole shared region and its own lanes; it is process 0.
- */
-static void scribble(void)
-{
-	static const u32 bits[] = { 0, SHS_WORD_WAITERS, SHS_WORD_DIED, SHS_WORD_KERNEL, ~0U };
-	struct process *p = &world.process[0];
-	u32 word = explore_choose(XA_SLOTS);
-
-	switch (explore_choose(8)) {
-	case 0:
-		word = SHS_ID_KERNEL;
-		break;
-	case 1:
-		word = explore_choose(1 << 16) << 13 | explore_choose(1 << 13);
-		break;
-	case 2:
-		word = 0;
-		break;
-	case 3:
-		world.shared.head.sequence = (u64)explore_choose(1 << 16) << 48 | word;
-		break;
-	}
-	word |= bits[explore_choose(5)];
-	world.shared.head.word = word;
-	p->lanes[explore_choose(LANES)][0] = explore_choose(4) ? explore_choose(3) : ~0ULL - word;
 }
 
 static void do_event(const struct event *e)
@@ -511,9 +529,9 @@ static void do_event(const struct event *e)
 		world.ticks--;
 		env.now_ns += 2 * SHS_HANDOFF_NS;
 	} else if (e->event == SCRIBBLE) {
-		scribble();
+		hostile_scribble();
 	} else if (e->process >= 0) {
-		do_process(&world.process[e->process], e->event);
+		world_do_process(&world.process[e->process], e->event);
 	} else {
 		do_actor(&world.actor[e->actor], e->event);
 	}
@@ -527,11 +545,10 @@ static void race_events(void)
 
 	n_events = 0;
 	for_each_actor(a)
-		if (a != runs_now && lives(a) && kind->user_events)
-			kind->user_events(a);
+		if (a != runs_now && lives(a) && world_kind->user_events)
+			world_kind->user_events(a);
 	for_each_process(p)
-		if (p->state == KILLED && threads_stopped(p))
-			add_event(LAST_USER, -1, p - world.process);
+		world_process_races(p);
 }
 
 static void race(enum env_access access, const void *p)
@@ -539,10 +556,10 @@ static void race(enum env_access access, const void *p)
 	unsigned int i;
 
 	if (world_config->hostile && !explore_choose(3)) {
-		scribble();
+		hostile_scribble();
 		return;
 	}
-	if (!races_left || !kind->races_at(access, p))
+	if (!races_left || !world_kind->races_at(access, p))
 		return;
 	race_events();
 	i = explore_choose(n_events + 1);
@@ -553,122 +570,18 @@ static void race(enum env_access access, const void *p)
 	do_event(&events[i - 1]);
 }
 
-/* ---- what holds between steps ---- */
-
-static void remember_order(void)
-{
-	const struct shs_waiter *w;
-	const struct actor *a;
-
-	n_order = 0;
-	list_for_each_entry(w, &world.obj.queue, node)
-		order[n_order++] = actor_of(w);
-	for_each_actor(a)
-		owned_before[a - world.actor] = world_owns(a);
-}
-
-/* Whoever owns since this step did not overtake a waiter that queued before. */
-static void check_order(void)
-{
-	const struct actor *a;
-	unsigned int i;
-
-	for_each_actor(a) {
-		if (!world_owns(a) || owned_before[a - world.actor])
-			continue;
-		for (i = 0; i < n_order && order[i] != a; i++)
-			if (order[i]->state == WAITS && order[i]->w.state == SHS_QUEUED &&
-			    !order[i]->task.killed)
-				env_fail("%s overtakes %s", world_name(a), world_name(order[i]));
-	}
-}
-
-static void check_queue(void)
-{
-	const struct shs_waiter *w;
-	const struct actor *a;
-	unsigned int n = 0;
-
-	list_for_each_entry(w, &world.obj.queue, node) {
-		a = actor_of(w);
-		if (a->state != WAITS)
-			env_fail("%s left, but its waiter is on the queue", world_name(a));
-		if (w->state != SHS_QUEUED)
-			env_fail("%s is settled, but on the queue", world_name(a));
-		if (w->att && w->att->state != SHS_ATT_LIVE)
-			env_fail("%s of a dead attachment is queued", world_name(a));
-		if (++n > ACTORS)
-			env_fail("the queue is a ring");
-	}
-	if (n != world.obj.waiters)
-		env_fail("%u waiters are counted, %u are queued", world.obj.waiters, n);
-	for_each_actor(a)
-		if (a->state == WAITS && (a->w.state == SHS_SETTLED || a->w.kicked) &&
-		    a->task.asleep)
-			env_fail("%s was served, but sleeps", world_name(a));
-}
-
-static void check(void)
-{
-	check_queue();
-	kind->check();
-	if (world.obj.kind == SHS_KIND_RWLOCK || world.obj.flags & SHS_INIT_FIFO)
-		check_order();
-}
-
-/* Every sleep is killable, whatever a hostile process did. */
-static void end_all(void)
-{
-	struct process *p;
-	struct actor *a;
-
-	for_each_actor(a) {
-		a->task.killed = true;
-		if (a->state == WAITS)
-			leave(a, -ERESTARTSYS);
-		if (a->state == HOLDS && a->process < 0)
-			world_unlock(a, 0);
-	}
-	for_each_process(p)
-		if (p->att.obj && p->state != RELEASED) {
-			p->mm.mm_users = 0;
-			release_file(p);
-		}
-}
-
-/*
- * Once the hostile process is gone, the object is as good as ever; but it may have
- * left the lock in the name of an attachment to come, which then has it to give back.
- */
-static void end_hostile(void)
-{
-	struct process *p = &world.process[0];
-	struct shs_waiter w = { .att = &p->att };
-	int ret;
-
-	end_all();
-	check_queue();
-	CHECK_EQ(world.obj.waiters, 0);
-	begin_life(p);
-	if (kind == &mutex_kind && shs_mutex_owner(&world.obj) == p->att.id)
-		CHECK_EQ(waits_release_mutex(&p->att), 0);
-	ret = waits_enter(&world.obj, &w, false);
-	CHECK(!ret || ret == -EOWNERDEAD);
-	kind->end();
-}
-
 static void end(void)
 {
 	const struct actor *a;
 
 	if (world_config->hostile) {
-		end_hostile();
+		hostile_end();
 		return;
 	}
 	for_each_actor(a)
 		if (a->state == WAITS && !a->w.watch)
 			env_fail("%s sleeps for ever", world_name(a));
-	kind->end();
+	world_kind->end();
 }
 
 static bool step(void)
@@ -677,19 +590,19 @@ static bool step(void)
 	const struct process *p;
 	struct event e;
 
-	remember_order();
+	world_remember_order();
 	runs_now = NULL;
 	n_events = 0;
 	for_each_actor(a)
 		actor_events(a);
 	for_each_process(p)
-		process_events(p);
+		world_process_events(p);
 	if (!n_events)
 		return false;
 	if (world.ticks && !list_empty(&world.obj.queue))
-		add_event(TICK, -1, -1);
+		world_add_event(TICK, -1, -1);
 	if (world_config->hostile)
-		add_event(SCRIBBLE, -1, -1);
+		world_add_event(SCRIBBLE, -1, -1);
 	e = events[explore_choose(n_events)];
 	runs_now = e.actor >= 0 ? &world.actor[e.actor] : NULL;
 	env.task = e.actor >= 0 ? &world.actor[e.actor].task : NULL;
@@ -711,11 +624,12 @@ static void show(void)
 
 	list_for_each_entry(w, &obj->queue, node)
 		snprintf(queue + strlen(queue), sizeof(queue) - strlen(queue), " %s%s%s",
-			 world_name(actor_of(w)), w->kicked ? "!" : "",
-			 actor_of(w)->task.asleep ? "z" : "");
-	explore_say("\tword %#x writer %u once %u wpending %u; queue%s%s", world.shared.head.word,
-		    obj->rwlock.writer, world.control.once, world.control.wpending, queue,
-		    world.dirty ? "; a death to be told" : "");
+			 world_name(world_actor_of(w)), w->kicked ? "!" : "",
+			 world_actor_of(w)->task.asleep ? "z" : "");
+	explore_say("\tword %#x writer %u upgrader %u once %u wpending %u; queue%s%s%s",
+		    world.shared.head.word, obj->rwlock.writer, obj->rwlock.upgrader,
+		    world.control.head.once, world.control.head.wpending, queue,
+		    world.dirty ? "; a death to be told" : "", world.lost ? "; lost" : "");
 }
 
 static void start_actor(struct actor *a)
@@ -724,17 +638,17 @@ static void start_actor(struct actor *a)
 	struct process *p;
 
 	a->process = s->process;
-	a->cycles = s->cycles;
 	a->does = s->does;
-	a->state = s->cycles ? IDLE : DONE;
-	a->mode = s->does & READ ? SHS_MODE_READ : SHS_MODE_EXCLUSIVE;
+	a->cycles = s->cycles + 1;
+	world_cycle(a);
+	a->task.pid.nr = a - world.actor + 1;
 	memset(&a->w, POISON, sizeof(a->w));
 	p = world_process(a);
 	if (!s->cycles || !p)
 		return;
 	a->lane = !!p->att.obj;		/* the second thread has a lane of its own */
 	if (!p->att.obj)
-		begin_life(p);
+		world_begin_life(p);
 	p->att.may_write = !(s->does & RDONLY);
 }
 
@@ -745,20 +659,23 @@ static void start(void)
 
 	obj->kind = world_config->kind;
 	obj->flags = world_config->flags;
-	obj->control = &world.control;
-	obj->shared = &world.shared.head;
-	if (obj->flags & SHS_INIT_FIFO && obj->kind == SHS_KIND_MUTEX)
-		obj->shared->word = SHS_WORD_KERNEL;
+	obj->control = &world.control.head;
+	if (obj->kind != SHS_KIND_ONCE)
+		obj->shared = &world.shared.head;
+	if (obj->kind == SHS_KIND_MUTEX)
+		obj->shared->word = shs_mutex_new_word(obj->flags);
 	obj->geo.lanes = LANES;
 	obj->geo.lane_stride = 64;
+	obj->geo.value_size = sizeof(world.control.value);
 	INIT_LIST_HEAD(&obj->queue);
+	INIT_LIST_HEAD(&obj->reads);
 	world.kills = world_config->kills;
 	world.unmaps = world_config->unmaps;
 	world.signals = world_config->signals;
 	world.ticks = world_config->ticks;
 	for_each_actor(a)
 		start_actor(a);
-	remember_order();
+	world_remember_order();
 	bystander_start();
 }
 
@@ -767,7 +684,7 @@ static struct explore explore = {
 	.size = sizeof(world),
 	.start = start,
 	.step = step,
-	.check = check,
+	.check = world_check,
 	.end = end,
 	.show = show,
 };
@@ -776,8 +693,8 @@ static void prepare(const struct world_config *c)
 {
 	world_config = c;
 	explore.name = c->name;
-	kind = c->kind == SHS_KIND_RWLOCK ? &rwlock_kind :
-	       c->kind == SHS_KIND_ONCE ? &once_kind : &mutex_kind;
+	world_kind = c->kind == SHS_KIND_RWLOCK ? &rwlock_kind :
+		     c->kind == SHS_KIND_ONCE ? &once_kind : &mutex_kind;
 }
 
 void world_all(const struct world_config *c)

@@ -7,8 +7,9 @@
  *   actor     a thread of a process, or a caller of single operations (process < 0),
  *             that takes and gives back the lock a number of times
  *
- * World.c does what is the same for each kind: entering, waiting, leaving, dying;
- * each kind adds what user space does and what must hold.
+ * World.c does what actors do with any kind (entering, waiting, leaving), world_life.c
+ * how processes live and die, world_check.c says what always holds, and each kind adds
+ * what user space does with it and what must hold.
  */
 #ifndef _SHS_TESTS_WORLD_H
 #define _SHS_TESTS_WORLD_H
@@ -20,6 +21,7 @@
 #define PROCESSES	4
 #define ACTORS		5
 #define LANES		2
+#define POISON		0x6b	/* what memory is once nobody may use it */
 
 /* What an actor does. */
 enum {
@@ -28,18 +30,23 @@ enum {
 	TRY	= 1 << 2,	/* locks by the kernel, not waiting */
 	TIMED	= 1 << 3,	/* its waits may time out */
 	READ	= 1 << 4,	/* rwlock: reads */
-	WRITE	= 1 << 5,	/* rwlock: writes */
-	RECOVER	= 1 << 6,	/* single operation: may consume the notice */
-	FORCE	= 1 << 7,	/* once */
-	ABANDON	= 1 << 8,	/* once: may not complete */
-	RDONLY	= 1 << 9,
-	WATCH	= 1 << 10,	/* once: waits for the end only */
+	UPGRADE	= 1 << 5,	/* rwlock: locks upgradable */
+	CONVERT	= 1 << 6,	/* rwlock: makes of what it holds what it can */
+	RECOVER	= 1 << 7,	/* single operation: consumes the notice */
+	DECLARE	= 1 << 8,	/* SHS_INIT_STRICT: may declare the value good */
+	ABANDON	= 1 << 9,	/* may give back what it holds as if it had died */
+	NEST	= 1 << 10,	/* locks once more what it holds; a reader says so */
+	FORGET	= 1 << 11,	/* rwlock: a reader that does not say so */
+	STEAL	= 1 << 12,	/* unlocks what another thread of its process holds */
+	FORCE	= 1 << 13,	/* once */
+	RDONLY	= 1 << 14,
+	WATCH	= 1 << 15,	/* once: waits for the end only */
 };
 
 struct script {
 	s8 process;
 	u8 cycles;
-	u16 does;
+	u32 does;
 };
 
 struct world_config {
@@ -66,9 +73,10 @@ struct actor {
 	s8 process;
 	u8 state;
 	u8 cycles;
-	u16 does;
+	u8 depth;		/* how often it holds, by AGAIN */
+	u32 does;
 	u32 lane;
-	u32 mode;
+	u32 mode;		/* that it locks in, and holds */
 };
 
 enum process_state {
@@ -88,7 +96,10 @@ struct process {
 
 struct world {
 	struct shs_object obj;
-	struct shs_control control;
+	struct {
+		struct shs_control head;
+		u64 value;
+	} control;
 	struct {
 		struct shs_shared head;
 		u8 value[128];
@@ -97,7 +108,8 @@ struct world {
 	struct actor actor[ACTORS];
 	u32 next_id;
 	u8 kills, unmaps, signals, ticks;	/* left */
-	bool dirty;		/* somebody died holding and nobody was told yet */
+	bool dirty;		/* somebody died holding, and that is to be told yet */
+	bool lost;		/* SHS_INIT_STRICT: nobody declared the value good */
 	bool done, poisoned;	/* once */
 };
 
@@ -114,13 +126,14 @@ struct kind {
 	bool (*races_at)(enum env_access access, const void *p);
 	/* a returned from the kernel with the lock. */
 	void (*acquired)(struct actor *a, int ret);
-	/* Whether the death of p is news. */
+	/* Whether p holds so that its death may break something. */
 	bool (*owns)(const struct process *p);
 	void (*check)(void);
 	void (*end)(void);
 };
 
 extern const struct kind mutex_kind, rwlock_kind, once_kind;
+extern const struct kind *world_kind;
 extern const struct world_config *world_config;
 
 void world_all(const struct world_config *c);
@@ -128,21 +141,66 @@ void world_random(const struct world_config *c, u64 seed, unsigned int steps);
 
 /* ---- for the kinds ---- */
 
-#define KIND_EVENT	16	/* their events are numbered from here */
+#define KIND_EVENT	32	/* their events are numbered from here */
 
 void world_event(const struct actor *a, unsigned int event);
+void world_enter(struct actor *a, bool may_wait, bool upgrade);
 void world_unlock(struct actor *a, int expected);
 void world_cycle(struct actor *a);
 const char *world_name(const struct actor *a);
 struct process *world_process(const struct actor *a);
-/* It returned with the lock or is about to, and can still use it. */
+/* It returned with the lock or is about to, and can still use it; and how. */
 bool world_owns(const struct actor *a);
+u32 world_mode(const struct actor *a);
 /* The process of this id is dead and not repaired. */
 bool world_unrepaired(u32 id);
 /* Somebody was granted the lock with a notice and did not return yet. */
 bool world_notice_under_way(void);
 /* NULL: nobody is queued. */
 struct actor *world_head(void);
+/* What obj.hold must say: of this actor, or of nobody. */
+void world_check_hold(const struct actor *holder);
+
+/* ---- between the parts of the world ---- */
+
+enum {
+	ENTER,		/* the system call: lock, and wait if need be */
+	ENTER_TRY,
+	LOOK,		/* shs_sleep() looks whether it has to sleep */
+	TIME_OUT,
+	SIGNAL,
+	UNLOCK,
+	UNLOCK_ABANDON,
+	UNLOCK_STOLEN,
+	AGAIN,
+	DECLARE_GOOD,
+	OPERATE,
+	KILL,
+	LAST_USER,
+	UNMAP,
+	RELEASE,
+	ATTACH,
+	TICK,
+	SCRIBBLE,
+};
+
+/* Actor and process: index or -1. */
+void world_add_event(unsigned int event, s8 actor, s8 process);
+void world_do_process(struct process *p, unsigned int event);
+void world_process_events(const struct process *p);
+void world_process_races(const struct process *p);
+void world_leave(struct actor *a, int slept);
+bool world_in_kernel(const struct actor *a);
+void world_begin_life(struct process *p);
+void world_release(struct process *p);
+
+struct actor *world_actor_of(const struct shs_waiter *w);
+void world_remember_order(void);
+void world_check_queue(void);
+void world_check(void);
+
+void hostile_scribble(void);
+void hostile_end(void);
 
 /* Another object, which a hostile process has no part in and no influence on. */
 void bystander_start(void);

@@ -30,14 +30,17 @@
 
 /* On any file of the file system, the directory too. */
 #define SHS_IOC_ABI		_IO(SHS_IOC_MAGIC, 0x00)	/* struct shs_ioc_abi */
-/* On an object fd.  SHS_IOC_OP also by IORING_OP_URING_CMD, see shs_sqe. */
+/* On an object fd. */
 #define SHS_IOC_INIT		_IO(SHS_IOC_MAGIC, 0x01)	/* struct shs_ioc_init */
+/* On an object fd, by IORING_OP_URING_CMD too (see shs_sqe); on an attachment fd. */
 #define SHS_IOC_OP		_IO(SHS_IOC_MAGIC, 0x02)	/* struct shs_ioc_op */
+/* On an object fd. */
 #define SHS_IOC_ATTACH		_IO(SHS_IOC_MAGIC, 0x03)	/* struct shs_ioc_attach */
 /* On an object fd or an attachment fd. */
 #define SHS_IOC_INFO		_IO(SHS_IOC_MAGIC, 0x04)	/* struct shs_ioc_info */
 #define SHS_IOC_DEATH		_IO(SHS_IOC_MAGIC, 0x05)	/* struct shs_ioc_death */
 #define SHS_IOC_META		_IO(SHS_IOC_MAGIC, 0x06)	/* struct shs_ioc_meta */
+#define SHS_IOC_THREADS		_IO(SHS_IOC_MAGIC, 0x08)	/* struct shs_ioc_threads */
 /* On an object fd. */
 #define SHS_IOC_BATCH		_IO(SHS_IOC_MAGIC, 0x07)	/* struct shs_ioc_batch */
 /* On an attachment fd. */
@@ -46,6 +49,8 @@
 #define SHS_IOC_WAIT		_IO(SHS_IOC_MAGIC, 0x12)	/* struct shs_ioc_wait */
 #define SHS_IOC_ONCE		_IO(SHS_IOC_MAGIC, 0x13)	/* struct shs_ioc_once */
 #define SHS_IOC_CONVERT		_IO(SHS_IOC_MAGIC, 0x14)	/* struct shs_ioc_convert */
+#define SHS_IOC_RECOVER		_IO(SHS_IOC_MAGIC, 0x15)	/* struct shs_ioc_recover */
+#define SHS_IOC_CYCLE		_IO(SHS_IOC_MAGIC, 0x16)	/* struct shs_ioc_cycle */
 
 /* What an object is. */
 enum shs_kind {
@@ -55,14 +60,14 @@ enum shs_kind {
 	SHS_KIND_MUTEX,		/* value with one owner */
 	SHS_KIND_RWLOCK,	/* value with readers or one writer */
 	SHS_KIND_CONDVAR,	/* waits beside a mutex; no value */
-	SHS_KIND_ONCE,		/* run once; no value */
+	SHS_KIND_ONCE,		/* run once; may have a value, set with its end */
 	SHS_KIND_CELL		/* value swapped whole, never torn */
 };
 
 /* Type of one element of the value. */
 enum shs_type {
-	SHS_TYPE_NONE = 0,	/* no value: condvar, once; a mutex or rwlock may */
-	SHS_TYPE_BYTES,		/* count opaque bytes: mutex, rwlock, cell */
+	SHS_TYPE_NONE = 0,	/* no value: condvar; a mutex, rwlock or once may */
+	SHS_TYPE_BYTES,		/* count opaque bytes: mutex, rwlock, cell, once */
 	SHS_TYPE_BOOL,
 	SHS_TYPE_U8,
 	SHS_TYPE_I8,
@@ -74,7 +79,7 @@ enum shs_type {
 	SHS_TYPE_I64		/* the only type of a counter */
 };
 
-#define SHS_VALUE_MAX		65536	/* bytes; atomic, mutex, rwlock */
+#define SHS_VALUE_MAX		65536	/* bytes; atomic, mutex, rwlock, once */
 #define SHS_CELL_MAX		4096	/* bytes */
 #define SHS_COUNTER_MAX		512	/* elements */
 #define SHS_META_MAX		4096	/* bytes */
@@ -102,16 +107,24 @@ struct shs_ioc_abi {
 #define SHS_INIT_SATURATE	(1U << 2)	/* counter: stops at the ends of i64; no lanes */
 #define SHS_INIT_CHECK		(1U << 3)	/* counter: -ERANGE beyond them; no lanes */
 #define SHS_INIT_EPHEMERAL	(1U << 4)	/* one name, removed with the last open file */
+#define SHS_INIT_STRICT		(1U << 5)	/* mutex, rwlock: SHS_IOC_RECOVER or be lost */
+#define SHS_INIT_IGNORE		(1U << 6)	/* mutex, rwlock: a death is no news */
+#define SHS_INIT_RECURSIVE	(1U << 7)	/* mutex: the owning thread may lock again */
+#define SHS_INIT_COMMIT		(1U << 8)	/* mutex, rwlock: two slots, see shs_shared */
+#define SHS_INIT_SERIAL		(1U << 9)	/* counter: no lanes, so every sum is exact */
+#define SHS_INIT_LIVE		(1U << 10)	/* counter: what an attachment added dies with it */
+#define SHS_INIT_DONE		(1U << 11)	/* once: done from the beginning */
+#define SHS_INIT_DETECT		(1U << 12)	/* mutex, rwlock: -EDEADLK for a wait without end */
 
 /* Requires a fd open for writing on an object not yet initialised (-EALREADY). */
 struct shs_ioc_init {
 	__u32 size;
 	__u32 kind;		/* enum shs_kind */
 	__u32 type;		/* enum shs_type */
-	__u32 count;		/* elements; 0 for condvar and once */
+	__u32 count;		/* elements; 0: no value */
 	__u32 flags;		/* SHS_INIT_* */
 	__u32 value_size;	/* bytes at value: 0 (all zero) or exactly count elements */
-	__u64 value;		/* address of the initial value, else 0 */
+	__u64 value;		/* address of the initial value, else 0; once: with DONE only */
 	__u64 meta;		/* address of the metadata blob, else 0 */
 	__u32 meta_size;	/* bytes at meta, at most SHS_META_MAX */
 	__u32 pad;
@@ -156,7 +169,7 @@ enum shs_opcode {
 /* flags of SHS_IOC_OP */
 #define SHS_OP_BYTES		(1U << 0)	/* bytes form */
 #define SHS_OP_NOWAIT		(1U << 1)	/* -EBUSY instead of waiting for a holder */
-#define SHS_OP_RECOVER		(1U << 2)	/* WRITE, ADD: accept a value whose owner died */
+#define SHS_OP_RECOVER		(1U << 2)	/* WRITE, ADD: mend what a death left */
 
 /* Memory orders as C11 and Rust number them in their documents; 0 means SeqCst. */
 enum shs_order {
@@ -171,12 +184,16 @@ enum shs_order {
 #define SHS_NOTICE_OWNER_DIED	(1U << 0)
 
 /*
+ * On an attachment fd: the operation counts as its holder's; that makes a difference
+ * for a counter with SHS_INIT_LIVE only, where ADD needs one (-ENXIO).
+ *
  * Bytes form: LOAD, PEEK, READ, TAKE write len bytes to addr; STORE, WRITE take
  * them from addr; SWAP takes the new value from addr and writes the old one to
  * addr2; CMPXCHG compares with the bytes at addr2, stores those at addr, and
  * writes the old value to addr2.  A cell is accessed whole (offset 0, len the
- * value's size); mutex and rwlock at any offset and length within the value.  A
- * byte of a bool that is neither 0 nor 1 is -ERANGE.
+ * value's size); the other kinds at any offset and length within the value.  A
+ * byte of a bool that is neither 0 nor 1 is -ERANGE.  LOAD of a once gives its value,
+ * -ENODATA before it is done.
  */
 struct shs_ioc_op {
 	__u32 size;
@@ -246,8 +263,8 @@ struct shs_ioc_attach {
 	__u32 shared_size;	/* 0: this kind has no shared region */
 	__u32 private_size;
 	__u32 value_size;	/* bytes */
-	__u32 value_offset;	/* of the value (cell: of slot 0) in the shared region */
-	__u32 slot_stride;	/* cell: distance of slot 1 from slot 0, else 0 */
+	__u32 value_offset;	/* of the value or slot 0 in the shared region (once: control) */
+	__u32 slot_stride;	/* of slot 1 from slot 0: cell, SHS_INIT_COMMIT; else 0 */
 	__u32 lanes;		/* number of lanes in the private region, may be 0 */
 	__u32 lane_stride;	/* bytes from one lane to the next; the first is at 0 */
 	__u32 threads;		/* number of thread slots */
@@ -260,14 +277,20 @@ struct shs_control {
 	__u32 wpending;		/* rwlock: a writer waits, tell the kernel of an unlock */
 	__u32 once;		/* enum shs_once_state */
 	__u32 pad[13];
-	/* counter: __s64 base[count] at SHS_VALUE_OFFSET */
+	/* at SHS_VALUE_OFFSET: counter: __s64 base[count]; once: the value */
 };
 
-/* First bytes of the shared region of mutex and cell; values begin at SHS_VALUE_OFFSET. */
+/*
+ * First bytes of the shared region; values begin at SHS_VALUE_OFFSET.
+ *
+ * With two slots slot[sequence & 1] is the value.  Whoever holds a mutex or rwlock
+ * with SHS_INIT_COMMIT for writing fills the other slot and adds one to sequence, by
+ * a store with release order: that is the commit.  What was not committed never was.
+ */
 struct shs_shared {
-	__u32 word;
+	__u32 word;		/* mutex, cell */
 	__u32 pad0;
-	__u64 sequence;		/* cell: slot[sequence & 1] is the value */
+	__u64 sequence;		/* where there are two slots */
 	__u32 pad[12];
 };
 
@@ -303,10 +326,14 @@ enum shs_mode {
 
 /*
  * SHS_IOC_LOCK: 0 or -EOWNERDEAD mean that the lock is held; with the latter its
- * last owner died holding it.  Every other error means that it is not.  -EDEADLK:
- * somebody queues who waits for the read lock that this thread holds in lane; that
- * it is this thread's, its slot of the same number says.
- * SHS_IOC_UNLOCK: deadline and clock must be 0.
+ * last owner died holding it.  Every other error means that it is not.
+ * -ENOTRECOVERABLE: with SHS_INIT_STRICT, an owner who had been told of a death
+ * unlocked without SHS_IOC_RECOVER.  -EDEADLK: somebody queues who waits for the read
+ * lock that this thread holds in lane (that it is this thread's, its slot of the same
+ * number says); or with SHS_INIT_DETECT, this thread would wait for itself through
+ * others, see SHS_IOC_CYCLE.
+ * SHS_IOC_UNLOCK: deadline and clock must be 0.  With SHS_INIT_RECURSIVE by the
+ * owning thread only, and once for each lock.
  */
 struct shs_ioc_lock {
 	__u32 size;
@@ -338,17 +365,28 @@ struct shs_ioc_convert {
 };
 
 /*
+ * SHS_IOC_RECOVER: the holder declares the value good again of which -EOWNERDEAD told
+ * him.  -EPERM: the caller is not the owner or writer; -EINVAL: the object is not one
+ * with SHS_INIT_STRICT, or no death is pending.
+ */
+struct shs_ioc_recover {
+	__u32 size;
+	__u32 flags;		/* must be 0 */
+};
+
+/*
  * SHS_IOC_WAIT on a condvar's attachment.  Releases the mutex, waits for a
- * notify, takes the mutex again.  0, -ETIMEDOUT and -EOWNERDEAD mean that the
- * mutex is held again.  On -EINTR it is not: call again with the same struct,
- * whose started field the kernel has set; the place in the queue was kept.  After
- * any other error of a new wait the mutex is as it was before; only the end of its
- * own attachment (-ENXIO) loses it.
+ * notify, takes the mutex again.  For mutex the write lock of a rwlock will do.
+ * 0, -ETIMEDOUT and -EOWNERDEAD mean that the mutex is held again.  On -EINTR it is
+ * not: call again with the same struct, whose started field the kernel has set; the
+ * place in the queue was kept.  After any other error of a new wait the mutex is as it
+ * was before; but the end of its own attachment (-ENXIO) loses it, and so does
+ * -ENOTRECOVERABLE.  -EDEADLK: it is locked more than once (SHS_INIT_RECURSIVE).
  */
 struct shs_ioc_wait {
 	__u32 size;
 	__u32 flags;		/* must be 0 */
-	__s32 mutex_fd;		/* attachment of a mutex of the same mount, held */
+	__s32 mutex_fd;		/* attachment of a mutex or rwlock of the same mount, held */
 	__u32 started;		/* in and out: 0 for a new wait */
 	__u64 deadline;
 	__u8  clock;		/* enum shs_clock */
@@ -376,6 +414,7 @@ enum shs_once_cmd {
  * BEGIN: 0 with state DONE: nothing to do.  0 or -EOWNERDEAD with state RUNNING:
  * the caller must run the initialiser and then COMPLETE or ABANDON; the latter
  * says that an earlier one died.  -ENOTRECOVERABLE: poisoned, and FORCE not given.
+ * COMPLETE with a value: the once has it from then on, whole and for good.
  */
 struct shs_ioc_once {
 	__u32 size;
@@ -384,7 +423,9 @@ struct shs_ioc_once {
 	__u32 state;		/* out; must be zero on entry: enum shs_once_state */
 	__u64 deadline;		/* BEGIN and WAIT only */
 	__u8  clock;		/* enum shs_clock, as deadline */
-	__u8  pad[7];
+	__u8  pad[3];
+	__u32 value_size;	/* COMPLETE: bytes at value, 0 (all zero) or all of it */
+	__u64 value;		/* COMPLETE: its address, else 0 */
 };
 
 struct shs_ioc_info {
@@ -405,6 +446,11 @@ struct shs_ioc_info {
 	char  holder_comm[16];
 	__u64 created_ns;	/* CLOCK_REALTIME */
 	__u64 deaths;		/* holders that died holding */
+	__s32 holder_tid;	/* who last took it by a call, or 0; gettid(): the caller did */
+	__u32 depth;		/* SHS_INIT_RECURSIVE: how often it is locked */
+	__u64 held_ns;		/* for how long since, 0: nobody has it by a call */
+	__u64 waits;		/* how often somebody had to queue */
+	__u64 wakes;		/* how often somebody who queued was woken */
 };
 
 #define SHS_STATE_HELD		(1U << 0)	/* by an owner, writer, upgrader, initialiser */
@@ -412,6 +458,7 @@ struct shs_ioc_info {
 #define SHS_STATE_DONE		(1U << 2)	/* once */
 #define SHS_STATE_POISONED	(1U << 3)	/* once */
 #define SHS_STATE_UPGRADABLE	(1U << 4)	/* rwlock: the holder, if no writer, may upgrade */
+#define SHS_STATE_LOST		(1U << 5)	/* SHS_INIT_STRICT: not recoverable */
 
 /* Why a holder's ownership ended. */
 enum shs_why {
@@ -434,6 +481,54 @@ struct shs_ioc_death {
 	__u64 when_monotonic_ns;
 	__u64 when_realtime_ns;
 	__u64 deaths;		/* so many in all */
+};
+
+/* One thread that holds or waits. */
+struct shs_thread_info {
+	__u32 mode;		/* enum shs_mode */
+	__u32 flags;		/* SHS_THREAD_* */
+	__s32 pid;		/* of its process here; 0: not visible */
+	__s32 tid;		/* its own; 0: not visible, or not known */
+	char  comm[16];		/* of its process */
+	__u64 since_ns;		/* CLOCK_MONOTONIC: since when, 0: not known */
+	__u64 count;		/* read locks, depth; a waiter 1 */
+	__u64 object;		/* inode number of what it holds or waits for */
+};
+
+#define SHS_THREAD_WAITS	(1U << 0)	/* else holds */
+#define SHS_THREAD_POSSIBLE	(1U << 1)	/* perhaps another thread of the process holds */
+
+#define SHS_THREAD_INFO_MAX	4096
+
+/*
+ * SHS_IOC_THREADS: who holds the object and, after them in the order of the queue, who
+ * waits for it.  Writes as many as there is room for; count is how many there are.
+ * A mutex that may be taken by its word alone is perhaps held by another thread than
+ * the kernel last saw take it.
+ */
+struct shs_ioc_threads {
+	__u32 size;
+	__u32 flags;		/* must be 0 */
+	__u32 capacity;		/* at most SHS_THREAD_INFO_MAX entries at addr; 0: addr 0 */
+	__u32 count;		/* out; must be zero on entry */
+	__u64 addr;		/* of struct shs_thread_info[capacity] */
+};
+
+#define SHS_CYCLE_MAX		16
+
+/*
+ * SHS_IOC_CYCLE: why this attachment was last refused with -EDEADLK by SHS_INIT_DETECT;
+ * -ENODATA: never; -EOPNOTSUPP: the object was created without it.  The first entry is
+ * the refused thread with what it wanted; each waits (or wanted to wait) for its object,
+ * which the next one holds, the last one's the first.  Of a longer cycle the first
+ * SHS_CYCLE_MAX.
+ */
+struct shs_ioc_cycle {
+	__u32 size;
+	__u32 flags;		/* must be 0 */
+	__u32 capacity;		/* entries at addr, at most SHS_CYCLE_MAX; 0: addr must be 0 */
+	__u32 count;		/* out; must be zero on entry: of the cycle, may be more */
+	__u64 addr;		/* of struct shs_thread_info[capacity] */
 };
 
 /* Copies the metadata blob; -ENOSPC if addr is too small, with meta_size written. */

@@ -17,7 +17,7 @@ enum env_access { ENV_READ, ENV_WRITE, ENV_CMPXCHG };
 struct env {
 	u64 now_ns;
 	struct task_struct *task;	/* who runs */
-	unsigned int locks;		/* spinlocks held */
+	unsigned int locks, leaves;	/* spinlocks held: of objects, others */
 	u32 deaths;			/* death notes written */
 	u32 death_id, death_mode;	/* the last */
 };
@@ -28,15 +28,10 @@ extern struct env env;
 extern void (*env_race)(enum env_access access, const void *p);
 
 void env_reset(void);
+void env_forget(void);
 void env_touch(enum env_access access, const void *p);
 
 /* Ends the test as failed, with the reason. */
 __attribute__((format(printf, 1, 2), noreturn)) void env_fail(const char *fmt, ...);
-
-/* What wait.c and condwait.c do with a sleep, as the explorer decided it ended. */
-struct shs_waiter;
-struct shs_deadline;
-extern int env_sleep_result;
-int shs_sleep(struct shs_waiter *w, const struct shs_deadline *d);
 
 #endif

@@ -1,3 +1,3 @@
 # in mutex.c
 # ... once.
-/^static u32 owned_word/,/^}/ s/w->att \? 0 : died/died/
+/^static u32 owned_word/,/^}/ s/told \? 0 : died/died/

@@ -1,3 +1,3 @@
 # in mutex.c
 # The next owner is told of a death ...
-/^static void word_repair/,/^}/ s/obj->kind != SHS_KIND_CELL/false/
+/^static void word_repair/,/^}/ s/death_is_news\(obj\)/false/

@@ -1,3 +1,3 @@
 # in mutex.c
 # D survives a single operation.
-/^static u32 owned_word/,/^}/ s/w->att \? 0 : died/0/
+/^static u32 owned_word/,/^}/ s/told \? 0 : died/0/

@@ -28,6 +28,7 @@ do {							\
 	*(volatile typeof(x) *)&(x) = (v);		\
 } while (0)
 
+#define smp_rmb() __atomic_thread_fence(__ATOMIC_ACQUIRE)
 #define smp_mb() __atomic_thread_fence(__ATOMIC_SEQ_CST)
 #define smp_load_acquire(p) READ_ONCE(*(p))
 #define smp_store_release(p, v) WRITE_ONCE(*(p), v)
@@ -47,6 +48,14 @@ static inline s64 atomic64_read(const atomic64_t *v)
 static inline void atomic64_set(atomic64_t *v, s64 i)
 {
 	WRITE_ONCE(v->counter, i);
+}
+
+static inline s64 atomic64_xchg(atomic64_t *v, s64 i)
+{
+	s64 old = READ_ONCE(v->counter);
+
+	v->counter = i;
+	return old;
 }
 
 static inline void atomic64_inc(atomic64_t *v)

@@ -9,6 +9,8 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
+#define LIST_HEAD(name) struct list_head name = { &name, &name }
+
 static inline void INIT_LIST_HEAD(struct list_head *head)
 {
 	head->next = head;

@@ -2,6 +2,7 @@
 #ifndef _SHS_TESTS_SCHED_H
 #define _SHS_TESTS_SCHED_H
 
+#include <linux/pid.h>
 #include "env.h"
 
 struct shs_waiter;
@@ -9,6 +10,7 @@ struct shs_waiter;
 /* A simulated thread. */
 struct task_struct {
 	const struct shs_waiter *waits;	/* what it sleeps or is about to sleep on */
+	struct pid pid;
 	bool asleep;
 	bool killed;
 };
@@ -17,11 +19,12 @@ struct mm_struct {
 	int mm_users;
 };
 
-struct pid {
-	int unused;
-};
-
 #define current env.task
+
+static inline struct pid *task_pid(struct task_struct *task)
+{
+	return &task->pid;
+}
 
 static inline bool fatal_signal_pending(const struct task_struct *task)
 {

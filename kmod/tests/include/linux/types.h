@@ -31,6 +31,9 @@ typedef struct {
 } kuid_t;
 
 #define U32_MAX UINT32_MAX
+#define S32_MAX INT32_MAX
+
+#define BIT(nr) (1UL << (nr))
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
