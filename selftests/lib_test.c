@@ -4,14 +4,7 @@
  * themselves. Names and atomic creation, attaching at first use and after fork,
  * waits that no signal ends, guards, and the kinds in the manner of Rust.
  */
-#define shs_batch shs_batch_ioctl	/* the library has one of that name */
-#include "shs.h"
-#undef shs_batch
-
-#include <pthread.h>
-#include <semaphore.h>
-#include <shstate.h>
-#include <shstate_uring.h>
+#include "lib.h"
 
 FIXTURE(lib) {
 	struct shs_object *mutex;
@@ -32,19 +25,6 @@ FIXTURE_SETUP(lib)
 
 FIXTURE_TEARDOWN(lib)
 {
-}
-
-static struct shs_object *make(__u32 kind, __u32 type)
-{
-	struct shs_spec spec = { .kind = kind, .type = type };
-	struct shs_object *object = NULL;
-
-	return shs_object_create(NULL, &spec, &object) ? NULL : object;
-}
-
-static struct shs_deadline past(void)
-{
-	return shs_deadline_at(SHS_CLOCK_MONOTONIC, 0);
 }
 
 /* A name that is taken is an error to one who must create, and opened by another. */
@@ -743,7 +723,7 @@ TEST_F(lib, uring)
 		else
 			shs_prep_op_fd(sqe, shs_object_fd(atomic), &op);
 		ASSERT_EQ(1, io_uring_submit(ring));
-		ASSERT_EQ(0, io_uring_wait_cqe(ring, &cqe));
+		ASSERT_EQ(0, shs_uring_wait(ring, &cqe));
 		EXPECT_EQ(0, cqe->res);
 		EXPECT_EQ(5 * i, op.result);
 		io_uring_cqe_seen(ring, cqe);
@@ -939,17 +919,6 @@ static void *read_in_thread(void *rwlock)
 	uint32_t lane;
 
 	return (void *)(long)shs_rwlock_read_until(rwlock, &lane, past());
-}
-
-/* Run in a thread of its own, whose result it is. */
-static long in_thread(void *(*run)(void *), void *argument)
-{
-	pthread_t thread;
-	void *result;
-
-	if (pthread_create(&thread, NULL, run, argument) || pthread_join(thread, &result))
-		abort();
-	return (long)result;
 }
 
 /*

@@ -24,10 +24,10 @@
  *		A lock belongs to the process: a second thread that locks it waits,
  *		and any thread may unlock. What a thread holds when it ends is
  *		released: a mutex or write lock as by a death, so that the next
- *		owner is told -EOWNERDEAD, a read or upgradable lock plainly. To
- *		hand a lock to another thread, outlive it. (Not released are a once
- *		that is being run, and the read locks of threads beyond the first
- *		63 that read at the same time; they end with the process.)
+ *		owner is told -EOWNERDEAD, a read or upgradable lock plainly, and a
+ *		once that it runs is given up. To hand a lock to another thread,
+ *		outlive it. (Not released are the read locks of threads beyond the
+ *		first 63 that read at the same time; they end with the process.)
  * Signals	Only single operations (shs_object_op() and what says "single
  *		operation") and unlocks are async-signal-safe.
  * Fork		The child inherits handles but owns nothing: what the parent holds
@@ -46,10 +46,20 @@
  * Errors of every function that waits for a holder:
  *   -ETIMEDOUT	  the deadline passed
  *   -EBUSY	  it is held, and the caller asked not to wait
+ *   -EDEADLK	  of SHS_INIT_DETECT: this thread would wait for itself, through others
+ *		  perhaps, see shs_object_cycle()
  *
  * -EOWNERDEAD from a function that locks means that the lock IS HELD and that the
- * last owner died holding it, so that the value may be half changed. It is said
- * once. shs_object_death() tells who it was.
+ * last owner died holding it, so that the value may be half changed.
+ * shs_object_death() tells who it was. How often it is said is chosen with the object:
+ *   (nothing)		once, to the next owner
+ *   SHS_INIT_STRICT	to every owner, until one calls shs_mutex_consistent(); if one
+ *			unlocks without, the object is lost: -ENOTRECOVERABLE for all
+ *			who lock it then or wait for it
+ *   SHS_INIT_IGNORE	never
+ *
+ * With SHS_INIT_COMMIT what a holder of the lock changes is a copy, and becomes the
+ * value by shs_commit(); what was not committed when it unlocks or dies never was.
  */
 #ifndef SHSTATE_H
 #define SHSTATE_H
@@ -79,7 +89,7 @@ struct shs_object {
 	const void *control;		/* mapped regions, see linux/shstate.h */
 	void *shared;
 	void *lanes;			/* the private region */
-	void *value;			/* of the object, in the shared region */
+	void *value;			/* in the shared region; NULL with SHS_INIT_COMMIT too */
 	uint32_t mode;			/* which fast paths are allowed; none yet */
 	uint32_t id;			/* of the owner, as in the word */
 	uint32_t kind;			/* enum shs_kind */
@@ -114,12 +124,13 @@ struct shs_deadline shs_deadline_never(void);
 /* What to create. All zero but kind and type makes one element of value zero. */
 struct shs_spec {
 	uint32_t kind;		/* enum shs_kind */
-	uint32_t type;		/* enum shs_type; NONE for condvar and once */
+	uint32_t type;		/* enum shs_type; NONE for condvar, for once by choice */
 	uint32_t count;		/* elements; bytes for SHS_TYPE_BYTES; 0 means one */
 	uint32_t flags;		/* SHS_INIT_* */
 	uint32_t mode;		/* permissions, less the umask; 0 means 0600 */
 	uint32_t meta_size;	/* bytes at meta */
-	const void *value;	/* all elements, in the machine's layout, or NULL: zero */
+	const void *value;	/* all elements, in the machine's layout, or NULL: zero;
+				 * of a once with SHS_INIT_DONE only */
 	const void *meta;	/* free-form, read back by shs_object_meta(); or NULL */
 	uint64_t reserved[4];	/* must be 0 */
 };
@@ -236,6 +247,25 @@ int shs_object_info(const struct shs_object *object, struct shs_ioc_info *info);
 int shs_object_death(const struct shs_object *object, struct shs_ioc_death *death);
 
 /*
+ * Who holds the object and, after them in the order of the queue, who waits for it:
+ * writes at most capacity (at most SHS_THREAD_INFO_MAX) of them to threads, and
+ * returns how many there are, which may be more. capacity may be 0. Threads of
+ * process ids that cannot be seen from here have pid and tid 0.
+ */
+int shs_object_threads(const struct shs_object *object, struct shs_thread_info *threads,
+		       uint32_t capacity);
+
+/*
+ * Why this handle was last refused with -EDEADLK by SHS_INIT_DETECT: first the thread
+ * that was refused, with what it wanted; each waits for its object, which the next one
+ * holds, and the last one's the first. Writes at most capacity (at most SHS_CYCLE_MAX)
+ * of them to threads, and returns how many there are, which may be more. -ENODATA: it
+ * never was. -EOPNOTSUPP: made without SHS_INIT_DETECT.
+ */
+int shs_object_cycle(struct shs_object *object, struct shs_thread_info *threads,
+		     uint32_t capacity);
+
+/*
  * The metadata given at creation, into size bytes at meta. Returns how many bytes
  * it has, also 0. -ENOSPC: more than size; SHS_META_MAX is always enough.
  */
@@ -270,6 +300,10 @@ char *shs_death_describe(const struct shs_ioc_death *death, char *text, size_t s
  *
  * -EREMCHG	compare_exchange found another value, now in op
  * -EUCLEAN	the value's owner died and SHS_OP_RECOVER was not given
+ * -ENOTRECOVERABLE  of SHS_INIT_STRICT: the value is lost; SHS_OP_RECOVER, with a
+ *		write or an add, or SHS_OP_PEEK will do
+ * -ENODATA	a once that is not done has no value yet
+ * -ENXIO	an add to a counter with SHS_INIT_LIVE, see shs_counter_add()
  */
 int shs_object_op(struct shs_object *object, struct shs_ioc_op *op);
 
@@ -329,6 +363,14 @@ int shs_atomic_fetch_update(struct shs_object *atomic, uint32_t index, int order
 			    int64_t *old);
 
 /*
+ * The same, but change(&value, argument) may refuse: what it returns, if not 0, ends
+ * it and is returned; let it be a negative errno. Else *value is the new one.
+ */
+int shs_atomic_try_update(struct shs_object *atomic, uint32_t index, int order,
+			  int (*change)(int64_t *value, void *argument), void *argument,
+			  int64_t *old);
+
+/*
  * Waits while the element is expected: returns 0 at once if it is something else,
  * else when a notify finds it so. A change that nobody notifies of wakes nobody.
  * A read-only handle will do. order is that of the load, as for shs_atomic_load().
@@ -350,6 +392,10 @@ int shs_atomic_notify_all(struct shs_object *atomic, uint32_t index);
  * Counters: single operations. The read is exact. add wraps, stops at the ends of
  * int64_t (SHS_INIT_SATURATE), or adds nothing beyond them and returns -ERANGE
  * (SHS_INIT_CHECK). reset makes the total value, old, optional, is what it was.
+ *
+ * With SHS_INIT_LIVE what a process added through this handle goes when the handle is
+ * closed or the process ends, killed or not; so add attaches, as a lock does, and is
+ * then no single operation. A child's adds are its own.
  */
 int shs_counter_add(struct shs_object *counter, uint32_t index, int64_t value);
 int shs_counter_read(struct shs_object *counter, uint32_t index, int64_t *value);
@@ -383,6 +429,15 @@ int shs_cell_compare_exchange_until(struct shs_object *cell, void *expected,
 				    const void *desired, size_t size,
 				    struct shs_deadline deadline);
 
+/*
+ * Repeats load and compare_exchange until change(value, argument), which changes size
+ * bytes in place, got in between nobody. What change returns, if not 0, ends it and is
+ * returned; let it be a negative errno. change may run more than once. old, optional,
+ * takes the size bytes that the value was before. Two cells' worth of stack.
+ */
+int shs_cell_fetch_update(struct shs_object *cell, size_t size,
+			  int (*change)(void *value, void *argument), void *argument, void *old);
+
 /* Takes the value out and, if that succeeded, closes the handle. */
 int shs_cell_into_inner(struct shs_object *cell, void *value, size_t size);
 
@@ -390,11 +445,13 @@ int shs_cell_into_inner(struct shs_object *cell, void *value, size_t size);
  * The value of a mutex or rwlock, as single operations: the kernel takes the lock
  * (for a read of a rwlock: the read lock), copies, releases. The caller must not
  * hold it. flags: SHS_OP_NOWAIT, SHS_OP_RECOVER. peek takes no lock and may catch
- * the value in the middle of a change.
+ * the value in the middle of a change, but not with SHS_INIT_COMMIT.
  *
  * Returns 0, or SHS_NOTICE_OWNER_DIED (a positive number): the value's last owner
  * died holding it. read and peek leave that for the next owner to be told; write
- * and add consume it, and need SHS_OP_RECOVER for that, else -EUCLEAN.
+ * and add consume it, and need SHS_OP_RECOVER for that, else -EUCLEAN. Of a value
+ * that is lost (SHS_INIT_STRICT) all but peek are -ENOTRECOVERABLE; write and add
+ * with SHS_OP_RECOVER make it good again.
  */
 int shs_value_read(struct shs_object *object, uint32_t offset, void *bytes, uint32_t size,
 		   unsigned int flags, struct shs_deadline deadline);
@@ -406,12 +463,19 @@ int shs_value_peek(struct shs_object *object, uint32_t offset, void *bytes, uint
 
 /* ----------------------------------------------------------------- mutex -- */
 
-/* 0 or -EOWNERDEAD: held. -EDEADLK is never found: a relock waits. */
+/*
+ * 0 or -EOWNERDEAD: held. A second lock by the same thread waits for itself; it is
+ * -EDEADLK with SHS_INIT_DETECT, and with SHS_INIT_RECURSIVE it is had at once, to be
+ * unlocked as often as it was locked. Try is -EBUSY without RECURSIVE.
+ *
+ * -ENOTRECOVERABLE	SHS_INIT_STRICT: lost
+ * -EOVERFLOW		SHS_INIT_RECURSIVE: locked 2^31 times
+ */
 int shs_mutex_lock(struct shs_object *mutex);
 int shs_mutex_try_lock(struct shs_object *mutex);
 int shs_mutex_lock_until(struct shs_object *mutex, struct shs_deadline deadline);
 
-/* -EPERM: this process does not hold it. */
+/* -EPERM: this process does not hold it; of SHS_INIT_RECURSIVE, this thread. */
 int shs_mutex_unlock(struct shs_object *mutex);
 
 /*
@@ -420,8 +484,61 @@ int shs_mutex_unlock(struct shs_object *mutex);
  */
 int shs_mutex_unlock_fair(struct shs_object *mutex);
 
-/* The value, for the holder alone. NULL before the first lock. */
+/*
+ * Lets one who waits have it and then locks it again, if somebody waits; else does
+ * nothing. The caller holds it, once. Returns as the lock does: if neither 0 nor
+ * -EOWNERDEAD it is not held any more, but for -EPERM: it was not.
+ */
+int shs_mutex_bump(struct shs_object *mutex);
+
+/* 1 or 0. Consumes nothing. */
+int shs_mutex_is_owned_by_current_thread(const struct shs_object *mutex);
+
+/*
+ * The value, for the holder alone. NULL before the first lock. With SHS_INIT_COMMIT
+ * the copy to be changed: it stays where it is until the lock is released, also over
+ * commits and waits on a condvar, but changes that were not committed do not survive
+ * these.
+ */
 void *shs_mutex_value(const struct shs_object *mutex);
+
+/*
+ * Of SHS_INIT_STRICT: the holder, who was told -EOWNERDEAD, declares the value good
+ * again (pthread_mutex_consistent()).
+ *
+ * -EPERM	this process does not hold it
+ * -EINVAL	it is not strict, or no death is to be told of
+ */
+int shs_mutex_consistent(struct shs_object *mutex);
+
+/* 1: the next owner will be told of a death, or the value is lost; else 0. */
+int shs_mutex_is_poisoned(const struct shs_object *mutex);
+
+/*
+ * Takes the lock, which the caller does not hold, and releases it as one whose value
+ * is good. -ENOTRECOVERABLE: it is lost, and then a write is needed, of a good value
+ * with SHS_OP_RECOVER; without a value nothing helps.
+ */
+int shs_mutex_clear_poison(struct shs_object *mutex);
+int shs_mutex_clear_poison_until(struct shs_object *mutex, struct shs_deadline deadline);
+
+/*
+ * Unlocks as by a death: the next owner is told -EOWNERDEAD. For one who cannot end
+ * what it began. Of a recursive one all locks at once. -EPERM as of unlock.
+ */
+int shs_mutex_abandon(struct shs_object *mutex);
+
+/* ---------------------------------------------------------------- commit -- */
+
+/*
+ * Of a mutex or rwlock with SHS_INIT_COMMIT, by the one who holds it for writing: what
+ * it changed in the copy becomes the value, whole and at once. It goes on with the same
+ * copy, by the same pointers. Signal handlers must not.
+ *
+ * -EPERM		this process does not hold it for writing
+ * -EOPNOTSUPP		made without SHS_INIT_COMMIT
+ */
+int shs_commit(struct shs_object *object);
 
 /* ---------------------------------------------------------------- rwlock -- */
 
@@ -436,6 +553,7 @@ void *shs_mutex_value(const struct shs_object *mutex);
  * -EDEADLK	this thread reads already and would wait behind a writer that waits
  *		for it, try too; of threads beyond the first 63 it is not known, and
  *		what another thread will unlock is still this thread's
+ * -ENOTRECOVERABLE	SHS_INIT_STRICT: lost, for readers too
  */
 int shs_rwlock_read(struct shs_object *rwlock, uint32_t *lane);
 int shs_rwlock_try_read(struct shs_object *rwlock, uint32_t *lane);
@@ -477,7 +595,8 @@ int shs_rwlock_upgradable_unlock(struct shs_object *rwlock);
 /*
  * From upgradable to writer: waits for the readers, before everybody else who waits.
  * 0 or -EOWNERDEAD: this process is the writer. Else it holds what it held:
- * -ETIMEDOUT; -EBUSY: try, and there are readers; -EPERM: that was not upgradable.
+ * -ETIMEDOUT; -EBUSY: try, and there are readers; -EPERM: that was not upgradable;
+ * -EDEADLK.
  */
 int shs_rwlock_upgrade(struct shs_object *rwlock);
 int shs_rwlock_try_upgrade(struct shs_object *rwlock);
@@ -486,14 +605,29 @@ int shs_rwlock_upgrade_until(struct shs_object *rwlock, struct shs_deadline dead
 /*
  * From writer to reader, from writer to upgradable, from upgradable to reader: at
  * once, without a moment in which another could write. lane is for read_unlock.
- * -EPERM: this process does not hold what is to be downgraded.
+ * -EPERM: this process does not hold what is to be downgraded. -EUCLEAN: a writer who
+ * was told of a death must first call shs_rwlock_consistent() (SHS_INIT_STRICT); it
+ * writes still.
  */
 int shs_rwlock_downgrade(struct shs_object *rwlock, uint32_t *lane);
 int shs_rwlock_downgrade_to_upgradable(struct shs_object *rwlock);
 int shs_rwlock_downgrade_upgradable(struct shs_object *rwlock, uint32_t *lane);
 
-/* The value; a reader must not change it. NULL before the first lock. */
+/*
+ * The value; a reader must not change it. NULL before the first lock. With
+ * SHS_INIT_COMMIT, for the writer the copy, as shs_mutex_value().
+ */
 void *shs_rwlock_value(const struct shs_object *rwlock);
+
+/*
+ * As of the mutex; held means held for writing: readers are told of a death, but
+ * neither end that nor lose the value.
+ */
+int shs_rwlock_consistent(struct shs_object *rwlock);
+int shs_rwlock_is_poisoned(const struct shs_object *rwlock);
+int shs_rwlock_clear_poison(struct shs_object *rwlock);
+int shs_rwlock_clear_poison_until(struct shs_object *rwlock, struct shs_deadline deadline);
+int shs_rwlock_abandon(struct shs_object *rwlock);
 
 /* ---------------------------------------------------------------- guards -- */
 
@@ -512,7 +646,13 @@ void *shs_rwlock_value(const struct shs_object *rwlock);
  *
  * status is what the lock function returned: held if 0 or -EOWNERDEAD. value is
  * NULL for readers and upgradable ones, who have only view, and both are NULL if the
- * lock is not held.
+ * lock is not held. With SHS_INIT_COMMIT view is the value and value the copy to be
+ * changed, which the end of the scope drops:
+ *
+ *	shs_scope(num, shs_mutex_hold(mutex)) {
+ *		change(num.value);
+ *		shs_guard_commit(&num);
+ *	}
  */
 struct shs_guard {
 	struct shs_object *object;
@@ -546,6 +686,31 @@ int shs_guard_upgrade_until(struct shs_guard *guard, struct shs_deadline deadlin
 int shs_guard_downgrade(struct shs_guard *guard);
 int shs_guard_downgrade_to_upgradable(struct shs_guard *guard);
 
+/*
+ * Upgrades, calls function(guard, argument), and makes it upgradable again. 0 or
+ * -EOWNERDEAD: done. -EUCLEAN: it is the writer still, as function, told of a death, did
+ * not call shs_rwlock_consistent(). Else function was not called, as if by
+ * shs_guard_upgrade().
+ */
+int shs_guard_with_upgraded(struct shs_guard *guard,
+			    void (*function)(struct shs_guard *guard, void *argument),
+			    void *argument);
+int shs_guard_with_upgraded_until(struct shs_guard *guard,
+				  void (*function)(struct shs_guard *guard, void *argument),
+				  void *argument, struct shs_deadline deadline);
+
+/* As shs_commit(); value and view stay where they are. */
+int shs_guard_commit(struct shs_guard *guard);
+
+/*
+ * As shs_mutex_bump(), for every kind of guard. If it does not hold it again the guard
+ * is as one that was refused, with that status.
+ */
+int shs_guard_bump(struct shs_guard *guard);
+
+/* As shs_mutex_abandon(), of one who may write; -EPERM also: it does not. */
+int shs_guard_abandon(struct shs_guard *guard);
+
 /* Releases early; a second time does nothing. Returns as the unlock functions. */
 int shs_guard_release(struct shs_guard *guard);
 
@@ -568,10 +733,14 @@ void shs_object_drop(struct shs_object **object);
 /*
  * Releases the mutex, which this process holds, waits for a notify, takes the
  * mutex again. 0, -ETIMEDOUT and -EOWNERDEAD: it is held again. Wakes without a
- * cause are possible, hence wait_while.
+ * cause are possible, hence wait_while. A rwlock that this process holds for writing
+ * will do for a mutex (condition_variable_any).
  *
- * -EPERM	the mutex is not held by this process
- * -EINVAL	not a mutex, of another mount, or others wait with another mutex
+ * -EPERM	the mutex is not held by this process, or the rwlock not for writing
+ * -EINVAL	not a mutex or rwlock, of another mount, or others wait with another
+ * -EDEADLK	SHS_INIT_RECURSIVE: it is locked more than once; nothing was released
+ * -ENOTRECOVERABLE	SHS_INIT_STRICT: it is lost, and not held. So it is by a wait of
+ *		one who was told of a death and did not call shs_mutex_consistent().
  */
 int shs_condvar_wait(struct shs_object *condvar, struct shs_object *mutex);
 int shs_condvar_wait_until(struct shs_object *condvar, struct shs_object *mutex,
@@ -618,6 +787,12 @@ int shs_once_complete(struct shs_object *once);
 int shs_once_abandon(struct shs_object *once);
 
 /*
+ * complete, with all size bytes of the value that it has from then on.
+ * -EINVAL: another size; -ERANGE: a bool that is neither 0 nor 1. Then it still runs.
+ */
+int shs_once_complete_with(struct shs_object *once, const void *value, size_t size);
+
+/*
  * Waits until it is done, and never runs it; a read-only handle will do.
  * -ENOTRECOVERABLE: poisoned.
  */
@@ -626,6 +801,39 @@ int shs_once_wait_until(struct shs_object *once, struct shs_deadline deadline);
 
 /* Single operation. Returns an enum shs_once_state. */
 int shs_once_state(struct shs_object *once);
+
+/*
+ * A once of a type other than NONE is a OnceLock: it has a value from the time it is
+ * done, for good, or from the beginning with SHS_INIT_DONE. size is that of the whole
+ * value in bytes, else -EINVAL. Before that, shs_once_wait() waits for it, and those
+ * functions above that complete without one leave it zero.
+ *
+ * set: 0; -EEXIST, it has one. If another process is about to give it one, waits for
+ * that. get: single operation, a read-only handle will do; -ENODATA: it has none yet.
+ * -ENOTRECOVERABLE: set, poisoned.
+ */
+int shs_once_lock_set(struct shs_object *once, const void *value, size_t size);
+int shs_once_lock_set_until(struct shs_object *once, const void *value, size_t size,
+			    struct shs_deadline deadline);
+int shs_once_lock_get(struct shs_object *once, void *value, size_t size);
+
+/*
+ * As shs_once_call(), but initialiser fills value, size bytes, which if it returns 0
+ * becomes the value of all; value has it in any case, whoever ran. Errors as there;
+ * -ERANGE also: a bool that is neither 0 nor 1, and then the next caller runs.
+ */
+typedef int shs_once_lock_function(void *value, size_t size, void *argument, int earlier);
+int shs_once_lock_get_or_init(struct shs_object *once, void *value, size_t size,
+			      shs_once_lock_function *initialiser, void *argument);
+int shs_once_lock_get_or_init_until(struct shs_object *once, void *value, size_t size,
+				    shs_once_lock_function *initialiser, void *argument,
+				    struct shs_deadline deadline);
+
+/*
+ * The value itself, mapped to be read, without a call once attached. NULL: it has none
+ * yet, or shs_object_attach() fails. Good until the handle is closed; not in a child.
+ */
+const void *shs_once_lock_value(struct shs_object *once);
 
 /* -------------------------------------------------------------- io_uring -- */
 

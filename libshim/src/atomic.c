@@ -141,6 +141,28 @@ int shs_atomic_fetch_update(struct shs_object *atomic, uint32_t index, int order
 	return ret;
 }
 
+int shs_atomic_try_update(struct shs_object *atomic, uint32_t index, int order,
+			  int (*change)(int64_t *value, void *argument), void *argument,
+			  int64_t *old)
+{
+	int64_t value, desired;
+	int ret = shs_atomic_load(atomic, index, SHS_RELAXED, &value);
+
+	if (ret < 0)
+		return ret;
+	do {
+		desired = value;
+		ret = change(&desired, argument);
+		if (ret)
+			return ret;
+		ret = shs_atomic_compare_exchange(atomic, index, &value, desired, order,
+						  SHS_RELAXED);
+	} while (ret == -EREMCHG);
+	if (!ret && old)
+		*old = value;
+	return ret;
+}
+
 int shs_atomic_wait(struct shs_object *atomic, uint32_t index, int64_t expected, int order)
 {
 	return shs_atomic_wait_until(atomic, index, expected, order, shs_deadline_never());

@@ -46,21 +46,26 @@ static void forget_regions(struct handle *handle)
 static void before_fork(void)
 {
 	pthread_mutex_lock(&attach_lock);
+	SHS_STEP("fork");
 }
 
 static void after_fork_in_parent(void)
 {
+	SHS_STEP("forked");
 	pthread_mutex_unlock(&attach_lock);
 }
 
 /* Async-signal-safe, as the child of a process with threads must be. */
 static void after_fork_in_child(void)
 {
+	SHS_STEP("child");
 	while (attached_handles) {
 		struct handle *handle = attached_handles;
 
 		forget_regions(handle);
+		SHS_STEP("child forgot the regions");
 		close(handle->attachment);
+		SHS_STEP("child closed");
 		handle->attachment = -1;
 	}
 	shs_thread_forked();
@@ -80,7 +85,9 @@ static int map_region(void **region, int fd, uint32_t size, int prot, off_t offs
 
 	if (!size)
 		return 0;
+	SHS_STEP("map");
 	address = mmap(NULL, size, prot, MAP_SHARED, fd, offset);
+	SHS_STEP("mapped");
 	if (address == MAP_FAILED)
 		return -errno;
 	*region = address;
@@ -91,6 +98,7 @@ static void unmap_region(void *region, uint32_t size)
 {
 	if (region)
 		munmap(region, size);
+	SHS_STEP("unmapped");
 }
 
 /* The private region is where ownership begins and ends: mapped last, unmapped first. */
@@ -136,7 +144,8 @@ static int publish(struct handle *handle, int fd)
 	} else {
 		handle->attachment = fd;
 	}
-	if (object->shared)
+	/* Of two slots no pointer is the value for good. */
+	if (object->shared && !(handle->flags & SHS_INIT_COMMIT))
 		object->value = (char *)object->shared + handle->layout.value_offset;
 	object->id = handle->layout.id;
 	object->lane_count = handle->layout.lanes;
@@ -149,9 +158,11 @@ static int publish(struct handle *handle, int fd)
 		handle->next->link = &handle->next;
 	attached_handles = handle;
 
+	SHS_STEP("attach: not yet said");
 	if (!++number)	/* 0 is none */
 		number = 1;
 	atomic_store_explicit(&handle->attached, number, memory_order_release);
+	SHS_STEP("attached");
 	return 0;
 }
 
@@ -202,6 +213,7 @@ static void forget_stale(struct handle *handle, unsigned int number)
 	pthread_mutex_lock(&attach_lock);
 	if (handle->attached == number)
 		forget_regions(handle);
+	SHS_STEP("forgot what was stale");
 	pthread_mutex_unlock(&attach_lock);
 }
 
@@ -232,16 +244,26 @@ int shs_attach_fd(struct shs_object *object)
 	return ret < 0 ? ret : handle->attachment;
 }
 
+/* Not so in a child that no handler saw: there the regions are not mapped. */
+int shs_attached_here(const struct handle *handle)
+{
+	return atomic_load_explicit(&handle->attached, memory_order_acquire) &&
+	       handle->pid == getpid();
+}
+
 /* In a child that no handler saw there is nothing to unmap. */
 void shs_detach(struct handle *handle)
 {
 	if (handle->attachment < 0)
 		return;
 	pthread_mutex_lock(&attach_lock);
+	SHS_STEP("detach");
 	if (handle->attached && handle->pid == getpid())
 		unmap_regions(handle);
 	forget_regions(handle);
+	SHS_STEP("close attachment");
 	close(handle->attachment);
+	SHS_STEP("detached");
 	pthread_mutex_unlock(&attach_lock);
 }
 

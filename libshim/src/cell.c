@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #include <errno.h>
+#include <stddef.h>
+#include <string.h>
 
 #include "internal.h"
 
@@ -81,6 +83,27 @@ int shs_cell_compare_exchange(struct shs_object *cell, void *expected, const voi
 {
 	return shs_cell_compare_exchange_until(cell, expected, desired, size,
 					       shs_deadline_never());
+}
+
+/* The value found in the way is what the next turn begins with. */
+int shs_cell_fetch_update(struct shs_object *cell, size_t size,
+			  int (*change)(void *value, void *argument), void *argument, void *old)
+{
+	_Alignas(max_align_t) char value[SHS_CELL_MAX], desired[SHS_CELL_MAX];
+	int ret = shs_cell_load(cell, value, size);
+
+	if (ret < 0)
+		return ret;
+	do {
+		memcpy(desired, value, size);
+		ret = change(desired, argument);
+		if (ret)
+			return ret;
+		ret = shs_cell_compare_exchange(cell, value, desired, size);
+	} while (ret == -EREMCHG);
+	if (!ret && old)
+		memcpy(old, value, size);
+	return ret;
 }
 
 int shs_cell_into_inner(struct shs_object *cell, void *value, size_t size)

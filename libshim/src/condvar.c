@@ -9,6 +9,12 @@ int shs_condvar_wait(struct shs_object *condvar, struct shs_object *mutex)
 	return shs_condvar_wait_until(condvar, mutex, shs_deadline_never());
 }
 
+/* Of these nothing was released, or it is lost, or not this attachment's. */
+static int was_refused(int ret)
+{
+	return ret != -ENXIO && ret != -EAGAIN && ret != -ENOTRECOVERABLE;
+}
+
 /* An interrupted wait is gone on with: the struct says that it has started. */
 int shs_condvar_wait_until(struct shs_object *condvar, struct shs_object *mutex,
 			   struct shs_deadline deadline)
@@ -18,6 +24,7 @@ int shs_condvar_wait_until(struct shs_object *condvar, struct shs_object *mutex,
 		.deadline = deadline.ns,
 		.clock = deadline.clock,
 	};
+	const void *hidden = shs_value_for(mutex, SHS_MODE_EXCLUSIVE);
 	int mutex_fd, ret;
 	pid_t holder;
 
@@ -27,12 +34,18 @@ int shs_condvar_wait_until(struct shs_object *condvar, struct shs_object *mutex,
 	if (mutex_fd < 0)
 		return mutex_fd;
 	request.mutex_fd = mutex_fd;
+	SHS_STEP("wait");
 	holder = shs_thread_releases(to_handle(mutex), SHS_MODE_EXCLUSIVE);
+	SHS_STEP("wait: noted");
 	ret = condvar->ops->owner_call(condvar, SHS_IOC_WAIT, &request);
-	if (shs_is_held(ret) || ret == -ETIMEDOUT)
+	SHS_STEP("waited: not yet noted");
+	if (shs_is_held(ret) || ret == -ETIMEDOUT) {
 		shs_thread_holds(to_handle(mutex), SHS_MODE_EXCLUSIVE);
-	else if (ret != -ENXIO && ret != -EAGAIN)	/* refused: nothing was released */
+		shs_value_resume(to_handle(mutex), hidden);
+	} else if (was_refused(ret)) {
 		shs_thread_holds_still(to_handle(mutex), SHS_MODE_EXCLUSIVE, holder);
+	}
+	SHS_STEP("waited");
 	/* The condvar was attached anew: the mutex is what a fork has left behind. */
 	return ret == -ESTALE ? -EPERM : ret;
 }

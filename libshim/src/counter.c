@@ -17,8 +17,23 @@ static int operation(struct shs_object *counter, uint32_t opcode, uint32_t index
 	return ret;
 }
 
+/* What shall die with this process is to be known as its own. */
+static int add_live(struct shs_object *counter, uint32_t index, int64_t value)
+{
+	struct shs_ioc_op op = {
+		.size = sizeof(op),
+		.op = SHS_OP_ADD,
+		.index = index,
+		.arg = value,
+	};
+
+	return counter->ops->owner_call(counter, SHS_IOC_OP, &op);
+}
+
 int shs_counter_add(struct shs_object *counter, uint32_t index, int64_t value)
 {
+	if (to_handle(counter)->flags & SHS_INIT_LIVE)
+		return add_live(counter, index, value);
 	return operation(counter, SHS_OP_ADD, index, value, NULL);
 }
 

@@ -8,7 +8,17 @@
 static void set_mode(struct shs_guard *guard, uint32_t mode)
 {
 	guard->mode = mode;
-	guard->value = mode == SHS_MODE_EXCLUSIVE ? guard->object->value : NULL;
+	guard->value = NULL;
+	if (mode == SHS_MODE_EXCLUSIVE)
+		guard->value = shs_value_for(guard->object, mode);
+	guard->view = shs_value_for(guard->object, SHS_MODE_READ);
+}
+
+static void set_empty(struct shs_guard *guard)
+{
+	guard->object = NULL;
+	guard->value = NULL;
+	guard->view = NULL;
 }
 
 static struct shs_guard guard(struct shs_object *object, uint32_t mode, int status)
@@ -17,7 +27,6 @@ static struct shs_guard guard(struct shs_object *object, uint32_t mode, int stat
 
 	if (shs_is_held(status)) {
 		guard.object = object;
-		guard.view = object->value;
 		set_mode(&guard, mode);
 	}
 	return guard;
@@ -110,16 +119,88 @@ int shs_guard_downgrade_to_upgradable(struct shs_guard *guard)
 	return weaken(guard, SHS_MODE_UPGRADABLE);
 }
 
+int shs_guard_with_upgraded_until(struct shs_guard *guard,
+				  void (*function)(struct shs_guard *guard, void *argument),
+				  void *argument, struct shs_deadline deadline)
+{
+	int ret = shs_guard_upgrade_until(guard, deadline), back;
+
+	if (!shs_is_held(ret))
+		return ret;
+	function(guard, argument);
+	back = shs_guard_downgrade_to_upgradable(guard);
+	return back < 0 ? back : ret;
+}
+
+int shs_guard_with_upgraded(struct shs_guard *guard,
+			    void (*function)(struct shs_guard *guard, void *argument),
+			    void *argument)
+{
+	return shs_guard_with_upgraded_until(guard, function, argument, shs_deadline_never());
+}
+
 int shs_guard_release(struct shs_guard *guard)
 {
 	struct shs_object *object = guard->object;
 
 	if (!object)
 		return 0;
-	guard->object = NULL;
-	guard->value = NULL;
-	guard->view = NULL;
+	set_empty(guard);
+	SHS_STEP("guard lets go");
 	return shs_unlock(object, guard->mode, 0, guard->lane);
+}
+
+int shs_guard_abandon(struct shs_guard *guard)
+{
+	struct shs_object *object = guard->object;
+
+	if (!object || guard->mode != SHS_MODE_EXCLUSIVE)
+		return -EPERM;
+	set_empty(guard);
+	return shs_unlock(object, SHS_MODE_EXCLUSIVE, SHS_UNLOCK_ABANDON, 0);
+}
+
+int shs_guard_commit(struct shs_guard *guard)
+{
+	if (!guard->object || guard->mode != SHS_MODE_EXCLUSIVE)
+		return -EPERM;
+	return shs_commit(guard->object);
+}
+
+/* Gives way and comes back, with the value where it was. */
+static int give_way(struct shs_guard *guard)
+{
+	uint32_t flags = guard->object->kind == SHS_KIND_MUTEX ? SHS_UNLOCK_FAIR : 0;
+	struct shs_object *object = guard->object;
+	const void *hidden = guard->value;
+	int ret = shs_unlock(object, guard->mode, flags, guard->lane);
+
+	if (ret < 0)
+		return ret;
+	if (guard->mode == SHS_MODE_READ)
+		ret = shs_rwlock_read(object, &guard->lane);
+	else
+		ret = shs_lock(object, guard->mode, 0, 0, shs_deadline_never());
+	guard->status = ret;
+	if (!shs_is_held(ret)) {
+		set_empty(guard);
+		return ret;
+	}
+	if (guard->mode == SHS_MODE_EXCLUSIVE)
+		shs_value_resume(to_handle(object), hidden);
+	set_mode(guard, guard->mode);
+	return ret;
+}
+
+int shs_guard_bump(struct shs_guard *guard)
+{
+	struct shs_ioc_info info;
+	int ret;
+
+	if (!guard->object)
+		return -EPERM;
+	ret = shs_object_info(guard->object, &info);
+	return ret < 0 || !info.waiters ? ret : give_way(guard);
 }
 
 void shs_guard_drop(struct shs_guard *guard)

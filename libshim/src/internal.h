@@ -8,6 +8,8 @@
 
 #include <shstate.h>
 
+#include "inject.h"
+
 /*
  * The table of operations: what a back end does for a handle. A request is one of
  * the ioctl numbers of linux/shstate.h with its struct, which serves as the
@@ -29,12 +31,14 @@ struct handle {
 	struct shs_object object;	/* first */
 	int fd;				/* of the object */
 	int prot;			/* PROT_* of the shared region */
+	uint32_t flags;			/* SHS_INIT_* */
 
 	/* Written under the lock of attach.c; attached is the last, by release. */
 	_Atomic unsigned int attached;	/* number of the attachment, 0: none */
 	int attachment;			/* fd, keeps its number for life; -1: none */
 	pid_t pid;			/* who mapped the regions */
 	_Atomic pid_t holder[3];	/* by enum shs_mode: the thread, or 0; see thread.c */
+	uint32_t depth;			/* SHS_INIT_RECURSIVE: the holder's own */
 	struct shs_ioc_attach layout;
 	struct handle *next, **link;	/* all attached handles */
 };
@@ -50,6 +54,7 @@ int shs_restart_ioctl(int fd, unsigned int request, void *argument);
 /* attach.c */
 int shs_attach_call(struct shs_object *object, unsigned int request, void *argument);
 int shs_attach_fd(struct shs_object *object);
+int shs_attached_here(const struct handle *handle);
 void shs_detach(struct handle *handle);
 void shs_each_attached(void (*visit)(struct handle *handle));
 
@@ -57,20 +62,32 @@ void shs_each_attached(void (*visit)(struct handle *handle));
 int shs_lock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane,
 	     struct shs_deadline deadline);
 int shs_unlock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane);
+int shs_granted(struct shs_object *object, uint32_t mode, int status);
 int shs_is_held(int status);
 
 /* rwlock.c: of a held rwlock; lane is written if to is READ. */
 int shs_convert(struct shs_object *rwlock, uint32_t from, uint32_t to, uint32_t *lane);
 
 /*
- * thread.c. holds: this thread was granted it. releases: somebody is about to
- * release it; returns who had it, for holds_still, if nothing came of that.
+ * commit.c: where the value is for one who holds it in that mode; NULL if not
+ * attached. begin: this thread was granted the write lock anew; resume: the same,
+ * and what was hidden before is so again.
+ */
+void *shs_value_for(const struct shs_object *object, uint32_t mode);
+void shs_value_begin(const struct handle *handle);
+void shs_value_resume(const struct handle *handle, const void *hidden);
+
+/*
+ * thread.c. holds: this thread was granted it; 0 if it held it already, by
+ * SHS_INIT_RECURSIVE. releases: somebody is about to release it, abandons: however
+ * often it is locked; return who had it, for holds_still, if nothing came of that.
  */
 void shs_thread_start(void);
 void shs_thread_forked(void);
 uint32_t shs_thread_lane(const struct handle *handle);
-void shs_thread_holds(struct handle *handle, uint32_t mode);
+int shs_thread_holds(struct handle *handle, uint32_t mode);
 pid_t shs_thread_releases(struct handle *handle, uint32_t mode);
+pid_t shs_thread_abandons(struct handle *handle, uint32_t mode);
 void shs_thread_holds_still(struct handle *handle, uint32_t mode, pid_t holder);
 
 #endif /* SHSTATE_INTERNAL_H */

@@ -9,6 +9,18 @@ int shs_is_held(int status)
 	return status == 0 || status == -EOWNERDEAD;
 }
 
+/* Of a lock or conversion: writes down that it is held, if it is. */
+int shs_granted(struct shs_object *object, uint32_t mode, int status)
+{
+	struct handle *handle = to_handle(object);
+
+	SHS_STEP("lock: not yet noted");
+	if (shs_is_held(status) && shs_thread_holds(handle, mode) && mode == SHS_MODE_EXCLUSIVE)
+		shs_value_begin(handle);
+	SHS_STEP("locked");
+	return status;
+}
+
 int shs_lock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane,
 	     struct shs_deadline deadline)
 {
@@ -20,15 +32,12 @@ int shs_lock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t 
 		.deadline = deadline.ns,
 		.clock = deadline.clock,
 	};
-	int ret;
 
 	/* The clock of a deadline is wider than that of the request. */
 	if (deadline.clock > SHS_CLOCK_BOOTTIME)
 		return -EINVAL;
-	ret = object->ops->owner_call(object, SHS_IOC_LOCK, &request);
-	if (shs_is_held(ret))
-		shs_thread_holds(to_handle(object), mode);
-	return ret;
+	return shs_granted(object, mode,
+			   object->ops->owner_call(object, SHS_IOC_LOCK, &request));
 }
 
 int shs_unlock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane)
@@ -41,6 +50,11 @@ int shs_unlock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_
 	};
 
 	/* Whatever comes of it: if it is not released it was not held. */
-	shs_thread_releases(to_handle(object), mode);
+	SHS_STEP("unlock");
+	if (flags & SHS_UNLOCK_ABANDON)
+		shs_thread_abandons(to_handle(object), mode);
+	else
+		shs_thread_releases(to_handle(object), mode);
+	SHS_STEP("unlock: noted");
 	return object->ops->owner_call(object, SHS_IOC_UNLOCK, &request);
 }

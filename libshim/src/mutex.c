@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #include <errno.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -39,7 +40,31 @@ int shs_mutex_unlock_fair(struct shs_object *mutex)
 	return shs_unlock(mutex, SHS_MODE_EXCLUSIVE, SHS_UNLOCK_FAIR, 0);
 }
 
+int shs_mutex_bump(struct shs_object *mutex)
+{
+	const void *hidden = shs_mutex_value(mutex);
+	struct shs_ioc_info info;
+	int ret = mutex->kind == SHS_KIND_MUTEX ? shs_object_info(mutex, &info) : -EOPNOTSUPP;
+
+	if (ret < 0 || !info.waiters)
+		return ret;
+	ret = shs_mutex_unlock_fair(mutex);
+	if (!ret)
+		ret = shs_mutex_lock(mutex);
+	if (shs_is_held(ret))
+		shs_value_resume(to_handle(mutex), hidden);
+	return ret;
+}
+
+int shs_mutex_is_owned_by_current_thread(const struct shs_object *mutex)
+{
+	struct shs_ioc_info info;
+	int ret = mutex->kind == SHS_KIND_MUTEX ? shs_object_info(mutex, &info) : -EOPNOTSUPP;
+
+	return ret < 0 ? ret : info.state & SHS_STATE_HELD && info.holder_tid == gettid();
+}
+
 void *shs_mutex_value(const struct shs_object *mutex)
 {
-	return mutex->value;
+	return shs_value_for(mutex, SHS_MODE_EXCLUSIVE);
 }

@@ -65,7 +65,10 @@ int shs_object_unlink(const char *name)
 		ret = must_be_object(path);
 	if (ret < 0)
 		return ret;
-	return unlink(path) < 0 ? -errno : 0;
+	SHS_STEP("unlink");
+	ret = unlink(path) < 0 ? -errno : 0;
+	SHS_STEP("unlinked");
+	return ret;
 }
 
 int shs_object_rename(const char *old_name, const char *new_name)
@@ -79,7 +82,10 @@ int shs_object_rename(const char *old_name, const char *new_name)
 		ret = must_be_object(old_path);
 	if (ret < 0)
 		return ret;
-	return rename(old_path, new_path) < 0 ? -errno : 0;
+	SHS_STEP("rename");
+	ret = rename(old_path, new_path) < 0 ? -errno : 0;
+	SHS_STEP("renamed");
+	return ret;
 }
 
 int shs_abi(const char *folder, struct shs_ioc_abi *abi)

@@ -25,7 +25,9 @@ int shs_restart_ioctl(int fd, unsigned int request, void *argument)
 	int ret;
 
 	do {
+		SHS_STEP("call");
 		ret = ioctl(fd, request, argument);
+		SHS_STEP("called");
 	} while (ret < 0 && (errno == EINTR || errno == EAGAIN));
 	return ret < 0 ? -errno : ret;
 }
@@ -47,7 +49,9 @@ static int restart_batch(int fd, struct shs_ioc_batch *batch)
 		rest.ops += (uint64_t)batch->done * sizeof(struct shs_ioc_op);
 		if (rest.fds)
 			rest.fds += (uint64_t)batch->done * sizeof(int32_t);
+		SHS_STEP("batch");
 		ret = ioctl(fd, SHS_IOC_BATCH, &rest) < 0 ? -errno : 0;
+		SHS_STEP("batch done");
 		batch->done += rest.done;
 	} while (ret == -EINTR || ret == -EAGAIN);
 	return ret;
@@ -64,8 +68,11 @@ static void object_close(struct shs_object *object)
 {
 	struct handle *handle = to_handle(object);
 
+	SHS_STEP("close");
 	shs_detach(handle);
+	SHS_STEP("close object");
 	close(handle->fd);
+	SHS_STEP("closed");
 	free(handle);
 }
 
@@ -105,6 +112,7 @@ int shs_object_from_fd(int fd, struct shs_object **object)
 		return -ENOMEM;
 	handle->fd = fd;
 	handle->prot = PROT_READ | ((access & O_ACCMODE) == O_RDWR ? PROT_WRITE : 0);
+	handle->flags = info.flags;
 	handle->object.kind = info.kind;
 	handle->object.type = info.type;
 	handle->object.count = info.count;
@@ -131,7 +139,9 @@ static int open_path(const char *path, unsigned int flags, struct shs_object **o
 	if (flags & ~SHS_OPEN_RDONLY)
 		return -EINVAL;
 	/* A name may turn out to be a terminal or a pipe: no side effects. */
+	SHS_STEP("open");
 	fd = open(path, access | O_NOCTTY | O_NONBLOCK | O_CLOEXEC);
+	SHS_STEP("opened");
 	if (fd < 0)
 		return -errno;
 	return consume_fd(fd, object);
@@ -172,9 +182,13 @@ int shs_object_upgrade(int weak_fd, unsigned int flags, struct shs_object **obje
 static int link_path(int fd, const char *path)
 {
 	char self[32];
+	int ret;
 
 	fd_path(fd, self);
-	return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+	SHS_STEP("link");
+	ret = linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0 ? -errno : 0;
+	SHS_STEP("linked");
+	return ret;
 }
 
 int shs_object_link(struct shs_object *object, const char *name)
@@ -233,6 +247,7 @@ static int create_unnamed(const char *folder, const struct shs_spec *spec)
 	int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, spec->mode ? spec->mode : 0600);
 	int ret;
 
+	SHS_STEP("made a file");
 	if (fd < 0)
 		return -errno;
 	ret = init(fd, spec);

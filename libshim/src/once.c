@@ -24,6 +24,8 @@ static int wait_for_turn(struct shs_object *once, uint32_t cmd, unsigned int fla
 	if (deadline.clock > SHS_CLOCK_BOOTTIME)
 		return -EINVAL;
 	ret = once_call(once, &request);
+	if (shs_is_held(ret) && request.state == SHS_ONCE_RUNNING)
+		shs_thread_holds(to_handle(once), SHS_MODE_EXCLUSIVE);
 	return ret ? ret : request.state == SHS_ONCE_RUNNING;
 }
 
@@ -42,18 +44,37 @@ int shs_once_wait_until(struct shs_object *once, struct shs_deadline deadline)
 	return wait_for_turn(once, SHS_ONCE_WAIT, 0, deadline);
 }
 
+/* If that is refused it still runs. */
+static int finish(struct shs_object *once, struct shs_ioc_once *request)
+{
+	struct handle *handle = to_handle(once);
+	pid_t holder = shs_thread_releases(handle, SHS_MODE_EXCLUSIVE);
+	int ret = once_call(once, request);
+
+	if (ret < 0 && ret != -EPERM && ret != -ENXIO)
+		shs_thread_holds_still(handle, SHS_MODE_EXCLUSIVE, holder);
+	return ret;
+}
+
 int shs_once_complete(struct shs_object *once)
 {
-	struct shs_ioc_once request = { .cmd = SHS_ONCE_COMPLETE };
+	return finish(once, &(struct shs_ioc_once){ .cmd = SHS_ONCE_COMPLETE });
+}
 
-	return once_call(once, &request);
+int shs_once_complete_with(struct shs_object *once, const void *value, size_t size)
+{
+	struct shs_ioc_once request = {
+		.cmd = SHS_ONCE_COMPLETE,
+		.value = (uintptr_t)value,
+		.value_size = size,
+	};
+
+	return size <= SHS_VALUE_MAX ? finish(once, &request) : -EINVAL;
 }
 
 int shs_once_abandon(struct shs_object *once)
 {
-	struct shs_ioc_once request = { .cmd = SHS_ONCE_ABANDON };
-
-	return once_call(once, &request);
+	return finish(once, &(struct shs_ioc_once){ .cmd = SHS_ONCE_ABANDON });
 }
 
 /* The initialiser's own failure matters more than one to say so. */
@@ -62,6 +83,7 @@ static int run(struct shs_object *once, shs_once_function *initialiser, void *ar
 {
 	int ret = initialiser(argument, earlier);
 
+	SHS_STEP("initialised");
 	if (ret) {
 		shs_once_abandon(once);
 		return ret;

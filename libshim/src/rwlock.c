@@ -30,6 +30,7 @@ static int read_lock(struct shs_object *rwlock, uint32_t *lane, uint32_t flags,
 	if (ret < 0)
 		return ret;
 	*lane = shs_thread_lane(to_handle(rwlock));
+	SHS_STEP("lane chosen");
 	return shs_lock(rwlock, SHS_MODE_READ, flags, *lane, deadline);
 }
 
@@ -128,11 +129,11 @@ static int upgrade(struct shs_object *rwlock, uint32_t flags, struct shs_deadlin
 		return -EOPNOTSUPP;
 	if (deadline.clock > SHS_CLOCK_BOOTTIME)
 		return -EINVAL;
-	ret = rwlock->ops->owner_call(rwlock, SHS_IOC_CONVERT, &request);
-	if (shs_is_held(ret)) {
-		shs_thread_holds(to_handle(rwlock), SHS_MODE_EXCLUSIVE);
+	SHS_STEP("upgrade");
+	ret = shs_granted(rwlock, SHS_MODE_EXCLUSIVE,
+			  rwlock->ops->owner_call(rwlock, SHS_IOC_CONVERT, &request));
+	if (shs_is_held(ret))
 		shs_thread_releases(to_handle(rwlock), SHS_MODE_UPGRADABLE);
-	}
 	return ret;
 }
 
@@ -155,6 +156,7 @@ int shs_rwlock_upgrade_until(struct shs_object *rwlock, struct shs_deadline dead
 int shs_convert(struct shs_object *rwlock, uint32_t from, uint32_t to, uint32_t *lane)
 {
 	struct shs_ioc_convert request = { .size = sizeof(request), .from = from, .to = to };
+	pid_t holder;
 	int ret;
 
 	if (rwlock->kind != SHS_KIND_RWLOCK)
@@ -164,10 +166,16 @@ int shs_convert(struct shs_object *rwlock, uint32_t from, uint32_t to, uint32_t 
 		return ret;
 	if (to == SHS_MODE_READ)
 		request.lane = shs_thread_lane(to_handle(rwlock));
-	shs_thread_releases(to_handle(rwlock), from);
+	SHS_STEP("downgrade");
+	holder = shs_thread_releases(to_handle(rwlock), from);
+	SHS_STEP("downgrade: noted");
 	ret = rwlock->ops->owner_call(rwlock, SHS_IOC_CONVERT, &request);
-	if (ret < 0)
+	if (ret < 0) {
+		if (ret != -ENXIO)
+			shs_thread_holds_still(to_handle(rwlock), from, holder);
 		return ret;
+	}
+	SHS_STEP("downgraded: not yet noted");
 	shs_thread_holds(to_handle(rwlock), to);
 	if (lane)
 		*lane = request.lane;
@@ -191,5 +199,9 @@ int shs_rwlock_downgrade_upgradable(struct shs_object *rwlock, uint32_t *lane)
 
 void *shs_rwlock_value(const struct shs_object *rwlock)
 {
-	return rwlock->value;
+	struct handle *handle = to_handle(rwlock);
+	int writes = atomic_load(&handle->holder[SHS_MODE_EXCLUSIVE]) != 0;
+
+	/* While one of this handle writes nobody of it reads. */
+	return shs_value_for(rwlock, writes ? SHS_MODE_EXCLUSIVE : SHS_MODE_READ);
 }

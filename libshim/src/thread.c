@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /*
  * Threads: the kernel repairs what a process held when it ends, the library what a
- * thread held, for the kernel does not know which thread of a process took a lock.
+ * thread held, for to the kernel a lock is the process's.
  *
  * Who holds is written down where the lock is, not in the thread, since another
  * thread may release it and its handle may be closed:
  *
  *   exclusive, upgradable	holder[mode] in the handle: thread id. Stored after the
  *				kernel granted, cleared before it is asked to release,
- *				so that only what is held is ever marked.
+ *				so that only what is held is ever marked. depth counts
+ *				a recursive mutex; it is the holder's own, for no other
+ *				thread may unlock that. A once that is being run is held
+ *				as exclusive.
  *   read			the lane. A thread that has a number has the lane of that
  *				number to itself, in every attachment, until it ends; its
  *				slot of the private region says so to the kernel. Threads
@@ -68,7 +71,9 @@ static void write_slot(const struct handle *handle, uint32_t lane)
 	if (!slot || slot->tid == tid)
 		return;
 	__atomic_store_n(&slot->lane, lane, __ATOMIC_RELAXED);
+	SHS_STEP("slot half written");
 	__atomic_store_n(&slot->tid, tid, __ATOMIC_RELAXED);
+	SHS_STEP("slot written");
 }
 
 /*
@@ -96,33 +101,74 @@ static void watch(void)
 	self.watched = !pthread_setspecific(end_key, &end_key);
 }
 
-void shs_thread_holds(struct handle *handle, uint32_t mode)
+static int is_recursive(const struct handle *handle)
+{
+	return handle->flags & SHS_INIT_RECURSIVE;
+}
+
+/* Its mark is only ever made and cleared by this thread, so there is no race. */
+static int is_marked(const struct handle *handle, uint32_t mode)
+{
+	return atomic_load_explicit(&handle->holder[mode], memory_order_acquire) == gettid();
+}
+
+int shs_thread_holds(struct handle *handle, uint32_t mode)
 {
 	int lane;
 
 	watch();
 	if (mode != SHS_MODE_READ) {
+		if (is_recursive(handle) && is_marked(handle, mode)) {
+			handle->depth++;
+			return 0;
+		}
+		handle->depth = 1;
 		atomic_store_explicit(&handle->holder[mode], gettid(), memory_order_release);
-		return;
+		return 1;
 	}
 	/* Not before the kernel took the lock: till then the regions may be a parent's. */
 	lane = own_lane(handle->object.lane_count);
 	if (lane >= 0)
 		write_slot(handle, lane);
+	return 1;
+}
+
+pid_t shs_thread_abandons(struct handle *handle, uint32_t mode)
+{
+	if (mode == SHS_MODE_READ)
+		return 0;
+	if (is_recursive(handle) && !is_marked(handle, mode))
+		return 0;	/* the kernel will refuse */
+	return atomic_exchange_explicit(&handle->holder[mode], 0, memory_order_acq_rel);
 }
 
 pid_t shs_thread_releases(struct handle *handle, uint32_t mode)
 {
-	if (mode == SHS_MODE_READ)
-		return 0;
-	return atomic_exchange_explicit(&handle->holder[mode], 0, memory_order_acq_rel);
+	if (is_recursive(handle) && is_marked(handle, mode) && handle->depth > 1) {
+		handle->depth--;
+		return gettid();
+	}
+	return shs_thread_abandons(handle, mode);
 }
 
+/* Where the mark stands although this thread was about to take it off, depth went down. */
 void shs_thread_holds_still(struct handle *handle, uint32_t mode, pid_t holder)
 {
 	pid_t none = 0;
 
-	atomic_compare_exchange_strong(&handle->holder[mode], &none, holder);
+	if (!holder)
+		return;
+	if (!atomic_compare_exchange_strong(&handle->holder[mode], &none, holder) &&
+	    is_recursive(handle) && none == holder)
+		handle->depth++;
+}
+
+/* Nobody is told of an initialiser that was given up: the next one runs it. */
+static void give_up(struct handle *handle)
+{
+	struct shs_ioc_once request = { .size = sizeof(request), .cmd = SHS_ONCE_ABANDON };
+
+	shs_restart_ioctl(handle->attachment, SHS_IOC_ONCE, &request);
 }
 
 static int release(struct handle *handle, uint32_t mode, uint32_t lane)
@@ -141,7 +187,12 @@ static void release_exclusive(struct handle *handle, uint32_t mode)
 {
 	pid_t tid = gettid();
 
-	if (atomic_compare_exchange_strong(&handle->holder[mode], &tid, 0))
+	SHS_STEP("end: exclusive");
+	if (!atomic_compare_exchange_strong(&handle->holder[mode], &tid, 0))
+		return;
+	if (handle->object.kind == SHS_KIND_ONCE)
+		give_up(handle);
+	else
 		release(handle, mode, 0);
 }
 
@@ -161,7 +212,9 @@ static void release_reads(struct handle *handle)
 		if (release(handle, SHS_MODE_READ, lane) < 0)
 			break;
 	}
+	SHS_STEP("end: reads");
 	__atomic_store_n(&slot->tid, 0, __ATOMIC_RELAXED);
+	SHS_STEP("end: slot given back");
 }
 
 static void release_all(struct handle *handle)
@@ -177,10 +230,13 @@ static void end(void *unused)
 {
 	(void)unused;
 	self.watched = 0;
+	SHS_STEP("end");
 	shs_each_attached(release_all);
+	SHS_STEP("end: all released");
 	if (self.number > 0)
 		atomic_fetch_and(&taken, ~(UINT64_C(1) << (self.number - 1)));
 	self.number = 0;
+	SHS_STEP("ended");
 }
 
 void shs_thread_start(void)

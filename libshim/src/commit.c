@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/*
+ * Values that are committed (SHS_INIT_COMMIT): of two slots one is the value and the
+ * other is hidden. Who holds the write lock changes a copy there; the store of the
+ * sequence makes it the value, or never, if the holder dies before.
+ *
+ *	sequence	slot 0		slot 1
+ *	n, even		value		hidden: copied when the lock is granted, changed
+ *	n + 1		value before	value: committed
+ *	n + 2		value: a copy	hidden: the same, to be changed again
+ *
+ * The second step after a commit is there so that a pointer to the hidden slot stays
+ * one: to go on by an old pointer would change the value itself.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "internal.h"
+
+static int has_slots(const struct handle *handle)
+{
+	return handle->flags & SHS_INIT_COMMIT;
+}
+
+static uint64_t *sequence_of(const struct handle *handle)
+{
+	return (uint64_t *)((char *)handle->object.shared +
+			    offsetof(struct shs_shared, sequence));
+}
+
+static void *slot(const struct handle *handle, uint64_t sequence)
+{
+	return (char *)handle->object.shared + handle->layout.value_offset +
+	       (sequence & 1) * handle->layout.slot_stride;
+}
+
+static void *published(const struct handle *handle)
+{
+	return slot(handle, __atomic_load_n(sequence_of(handle), __ATOMIC_ACQUIRE));
+}
+
+static void *hidden(const struct handle *handle)
+{
+	return slot(handle, __atomic_load_n(sequence_of(handle), __ATOMIC_ACQUIRE) + 1);
+}
+
+/* Only the holder of the write lock changes the sequence. */
+static void publish(const struct handle *handle)
+{
+	uint64_t *sequence = sequence_of(handle);
+
+	__atomic_store_n(sequence, *sequence + 1, __ATOMIC_RELEASE);
+}
+
+void *shs_value_for(const struct shs_object *object, uint32_t mode)
+{
+	struct handle *handle = to_handle(object);
+
+	if (!has_slots(handle) || !object->shared)
+		return object->value;
+	return mode == SHS_MODE_EXCLUSIVE ? hidden(handle) : published(handle);
+}
+
+void shs_value_begin(const struct handle *handle)
+{
+	if (has_slots(handle))
+		memcpy(hidden(handle), published(handle), handle->layout.value_size);
+}
+
+void shs_value_resume(const struct handle *handle, const void *before)
+{
+	shs_value_begin(handle);
+	if (has_slots(handle) && hidden(handle) != before)
+		publish(handle);	/* of two that are equal */
+}
+
+int shs_commit(struct shs_object *object)
+{
+	struct handle *handle = to_handle(object);
+
+	if (!has_slots(handle))
+		return -EOPNOTSUPP;
+	if (!shs_attached_here(handle) || !atomic_load(&handle->holder[SHS_MODE_EXCLUSIVE]))
+		return -EPERM;
+	publish(handle);
+	shs_value_begin(handle);
+	publish(handle);
+	return 0;
+}
