@@ -17,6 +17,7 @@ enum { SUCCESS, NO, TROUBLE };
 int cmd_add(int argc, char **argv);
 int cmd_cas(int argc, char **argv);
 int cmd_create(int argc, char **argv);
+int cmd_deadlocks(int argc, char **argv);
 int cmd_get(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_lock(int argc, char **argv);
@@ -84,6 +85,7 @@ int value_fetch(struct shs_object *object, const struct access *access, void *by
 char *value_format(const struct shs_object *object, const void *bytes, uint32_t count);
 char *flags_text(uint32_t flags);
 char *state_text(const struct shs_object *object, const struct shs_ioc_info *info);
+char *span_text(uint64_t ns);
 char *time_text(uint64_t realtime_ns);	/* to be freed, as those above */
 
 /* meta.c: metadata as lines "key=value". */

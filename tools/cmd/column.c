@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* What the columns of "ls" say about an object. */
+#include <errno.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -27,14 +28,18 @@ static char *row_value(const struct row *row)
 	uint32_t count = !row->whole_value && object->count > most ? most : object->count;
 	char *text = NULL, *cut;
 	void *bytes;
+	int ret;
 
 	if (!has_value(object))
 		return text_of("");
 	bytes = must_have(malloc(value_size(object)));
-	if (value_fetch(object, &access, bytes, count) >= 0)
+	ret = value_fetch(object, &access, bytes, count);
+	if (ret >= 0)
 		text = value_format(object, bytes, count);
+	else if (ret == -ENODATA)
+		text = text_of("");
 	free(bytes);
-	if (text && count < object->count) {
+	if (text && *text && count < object->count) {
 		cut = must_have(asprintf(&cut, "%s...", text) < 0 ? NULL : cut);
 		free(text);
 		text = cut;
@@ -52,6 +57,16 @@ static char *row_holder(const struct row *row)
 	return must_have(asprintf(&text, "%d (%.*s)", info->holder_pid,
 				  (int)sizeof(info->holder_comm), info->holder_comm) < 0 ?
 			 NULL : text);
+}
+
+static char *row_held(const struct row *row)
+{
+	return row->info.held_ns ? span_text(row->info.held_ns) : text_of("");
+}
+
+static char *row_thread(const struct row *row)
+{
+	return row->info.holder_tid ? number_of(row->info.holder_tid) : text_of("");
 }
 
 static char *row_death(const struct row *row)
@@ -110,6 +125,9 @@ static char *row_state(const struct row *row) { return state_text(row->object, &
 static char *row_flags(const struct row *row) { return flags_text(row->info.flags); }
 static char *row_readers(const struct row *row) { return number_of(row->info.readers); }
 static char *row_waiters(const struct row *row) { return number_of(row->info.waiters); }
+static char *row_depth(const struct row *row) { return number_of(row->info.depth); }
+static char *row_waits(const struct row *row) { return number_of(row->info.waits); }
+static char *row_wakes(const struct row *row) { return number_of(row->info.wakes); }
 static char *row_opens(const struct row *row) { return number_of(row->info.opens); }
 static char *row_attached(const struct row *row) { return number_of(row->info.attachments); }
 static char *row_links(const struct row *row) { return number_of(row->info.links); }
@@ -125,10 +143,15 @@ const struct column columns[COLUMNS] = {
 	{ "COUNT", row_count, false, true, NUMBER, "elements" },
 	{ "VALUE", row_value, false, true, LONG_TEXT, "without taking the lock" },
 	{ "STATE", row_state, false, true, TEXT,
-	  "free, held, read, upgradable, written; of a once incomplete, running, done, poisoned; owner-died" },
+	  "free, held, read, upgradable, written; of a once incomplete, running, done, poisoned; owner-died, lost" },
 	{ "HOLDER", row_holder, false, true, TEXT, "owner, writer, upgrader or initialiser" },
 	{ "WAITERS", row_waiters, false, true, NUMBER, "who wait now" },
-	{ "FLAGS", row_flags, false, false, TEXT, "fifo, poison, saturate, check, ephemeral" },
+	{ "FLAGS", row_flags, false, false, TEXT, "as create has them: fifo, strict, ..." },
+	{ "THREAD", row_thread, false, false, NUMBER, "of the holder, that took it" },
+	{ "HELD", row_held, false, false, TEXT, "for how long the holder has it" },
+	{ "DEPTH", row_depth, false, false, NUMBER, "how often the holder has locked it, if recursive" },
+	{ "WAITS", row_waits, false, false, NUMBER, "how often somebody had to queue" },
+	{ "WAKES", row_wakes, false, false, NUMBER, "how often one who queued was woken" },
 	{ "READERS", row_readers, false, false, NUMBER, "read locks held" },
 	{ "SIZE", row_size, false, false, NUMBER, "of the value in bytes" },
 	{ "OPENS", row_opens, false, false, NUMBER, "open files of it, this command's not" },

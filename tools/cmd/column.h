@@ -28,7 +28,7 @@ struct column {
 	const char *help;
 };
 
-#define COLUMNS 22
+#define COLUMNS 27
 extern const struct column columns[COLUMNS];
 
 #endif /* COLUMN_H */

@@ -12,16 +12,26 @@ static const char help[] =
 	"Make an object.\n\n"
 	"KIND  atomic, counter, mutex, rwlock, condvar, once or cell\n"
 	"TYPE  of an element: bool, u8, i8, u16, i16, u32, i32, u64, i64 (the default); for\n"
-	"      mutex, rwlock and cell also bytes; a counter is i64, condvar and once have none\n"
+	"      mutex, rwlock, cell and once also bytes; a counter is i64, a condvar has none, a\n"
+	"      once has none by default\n"
 	"COUNT of elements, 1 by default; of bytes for bytes\n\n"
 	"  -i, --init VALUE         first value: numbers separated by commas or blanks, bytes as\n"
-	"                           hexadecimal digits; zero by default\n"
+	"                           hexadecimal digits; zero by default; of a once with --done\n"
 	"  -m, --mode MODE          permissions, in octal; 0666 less the umask by default\n"
 	"  -e, --existing           be content with an object of the same kind, type and count\n"
 	"      --fifo               mutex: strict queue order\n"
+	"      --recursive          mutex: the thread that holds it may lock it again\n"
+	"      --strict             mutex, rwlock: after a death lost for good, unless an owner\n"
+	"                           who was told declares the value good before it unlocks\n"
+	"      --ignore             mutex, rwlock: nobody is told of a death\n"
+	"      --commit             mutex, rwlock: a change counts only once it is committed\n"
+	"      --detect             mutex, rwlock: a wait that would never end is refused\n"
 	"      --poison             once: a process that dies initialising poisons it\n"
+	"      --done               once: done from the beginning\n"
 	"      --saturate           counter: an add stops at the ends of i64, not to wrap\n"
 	"      --check              counter: an add beyond them is refused\n"
+	"      --serial             counter: every sum is exact, at the price of slower adds\n"
+	"      --live               counter: what a process added goes with it\n"
 	"      --ephemeral          the name goes with the last process that has it open; this\n"
 	"                           one has until it is killed\n"
 	"      --help-text TEXT     what it is for, shown by ls and show\n"
@@ -32,7 +42,8 @@ static const char help[] =
 	"Examples:\n"
 	"  shstate create hits counter --help-text 'requests answered'\n"
 	"  shstate create limits atomic:u32:3 --init 10,20,30 --mode 0640\n"
-	"  shstate create config mutex:bytes:256\n";
+	"  shstate create config mutex:bytes:256 --commit\n"
+	"  shstate create port once:u16\n";
 
 struct request {
 	struct shs_spec spec;
@@ -64,7 +75,7 @@ static bool parse_kind_words(const char *kind, const char *type, const char *cou
 			 kind);
 		return false;
 	}
-	valueless = spec->kind == SHS_KIND_CONDVAR || spec->kind == SHS_KIND_ONCE;
+	valueless = spec->kind == SHS_KIND_CONDVAR || (spec->kind == SHS_KIND_ONCE && !type);
 	if (valueless && type) {
 		complain("a %s has no type, for it has no value", kind);
 		return false;
@@ -79,6 +90,60 @@ static bool parse_kind_words(const char *kind, const char *type, const char *cou
 	if (count && !parse_number(SHS_TYPE_U32, count, &number))
 		return false;
 	spec->count = number;
+	return true;
+}
+
+#define KIND(kind) (1U << SHS_KIND_##kind)
+
+static const struct {
+	const char *option;
+	uint32_t flag;
+	uint32_t kinds;
+	const char *kind_names;
+} policies[] = {
+	{ "fifo", SHS_INIT_FIFO, KIND(MUTEX), "mutex" },
+	{ "recursive", SHS_INIT_RECURSIVE, KIND(MUTEX), "mutex" },
+	{ "strict", SHS_INIT_STRICT, KIND(MUTEX) | KIND(RWLOCK), "mutex or rwlock" },
+	{ "ignore", SHS_INIT_IGNORE, KIND(MUTEX) | KIND(RWLOCK), "mutex or rwlock" },
+	{ "commit", SHS_INIT_COMMIT, KIND(MUTEX) | KIND(RWLOCK), "mutex or rwlock" },
+	{ "detect", SHS_INIT_DETECT, KIND(MUTEX) | KIND(RWLOCK), "mutex or rwlock" },
+	{ "poison", SHS_INIT_POISON, KIND(ONCE), "once" },
+	{ "done", SHS_INIT_DONE, KIND(ONCE), "once" },
+	{ "saturate", SHS_INIT_SATURATE, KIND(COUNTER), "counter" },
+	{ "check", SHS_INIT_CHECK, KIND(COUNTER), "counter" },
+	{ "serial", SHS_INIT_SERIAL, KIND(COUNTER), "counter" },
+	{ "live", SHS_INIT_LIVE, KIND(COUNTER), "counter" },
+	{ "ephemeral", SHS_INIT_EPHEMERAL, ~0U, NULL },
+};
+
+static const struct {
+	uint32_t flags;
+	const char *options;
+} contradictions[] = {
+	{ SHS_INIT_STRICT | SHS_INIT_IGNORE, "--strict and --ignore" },
+	{ SHS_INIT_SATURATE | SHS_INIT_CHECK, "--saturate and --check" },
+	{ SHS_INIT_LIVE | SHS_INIT_SATURATE, "--live and --saturate" },
+	{ SHS_INIT_LIVE | SHS_INIT_CHECK, "--live and --check" },
+};
+
+static bool check_policies(const struct shs_spec *spec)
+{
+	const char *kind = shs_kind_name(spec->kind);
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(policies); i++) {
+		if (spec->flags & policies[i].flag && !(policies[i].kinds & 1U << spec->kind)) {
+			complain("%s: --%s is for a %s", kind, policies[i].option,
+				 policies[i].kind_names);
+			return false;
+		}
+	}
+	for (i = 0; i < ARRAY_SIZE(contradictions); i++) {
+		if ((spec->flags & contradictions[i].flags) == contradictions[i].flags) {
+			complain("one of %s, not both", contradictions[i].options);
+			return false;
+		}
+	}
 	return true;
 }
 
@@ -103,24 +168,7 @@ static bool check_spec(const struct shs_spec *spec)
 			 (unsigned long long)most, (unsigned long long)size);
 		return false;
 	}
-	if (spec->flags & SHS_INIT_FIFO && spec->kind != SHS_KIND_MUTEX) {
-		complain("%s: --fifo is for a mutex", kind);
-		return false;
-	}
-	if (spec->flags & SHS_INIT_POISON && spec->kind != SHS_KIND_ONCE) {
-		complain("%s: --poison is for a once", kind);
-		return false;
-	}
-	if (spec->flags & (SHS_INIT_SATURATE | SHS_INIT_CHECK) &&
-	    spec->kind != SHS_KIND_COUNTER) {
-		complain("%s: --saturate and --check are for a counter", kind);
-		return false;
-	}
-	if (spec->flags & SHS_INIT_SATURATE && spec->flags & SHS_INIT_CHECK) {
-		complain("one of --saturate and --check, not both");
-		return false;
-	}
-	return true;
+	return check_policies(spec);
 }
 
 static bool parse_kind(const char *text, struct shs_spec *spec)
@@ -202,10 +250,10 @@ static bool parse_mode(const char *text, long *mode)
 	return true;
 }
 
-enum {
-	OPT_FIFO = 256, OPT_POISON, OPT_SATURATE, OPT_CHECK, OPT_EPHEMERAL,
-	OPT_HELP_TEXT, OPT_UNIT, OPT_LABEL, OPT_ELEMENT
-};
+/* A policy's option is its place in the table after OPT_POLICY. */
+enum { OPT_HELP_TEXT = 256, OPT_UNIT, OPT_LABEL, OPT_ELEMENT, OPT_POLICY };
+
+#define OWN_OPTIONS 8	/* besides the policies */
 
 static bool take_option(struct request *request, int option)
 {
@@ -218,21 +266,6 @@ static bool take_option(struct request *request, int option)
 	case 'e':
 		request->existing = true;
 		return true;
-	case OPT_FIFO:
-		request->spec.flags |= SHS_INIT_FIFO;
-		return true;
-	case OPT_POISON:
-		request->spec.flags |= SHS_INIT_POISON;
-		return true;
-	case OPT_SATURATE:
-		request->spec.flags |= SHS_INIT_SATURATE;
-		return true;
-	case OPT_CHECK:
-		request->spec.flags |= SHS_INIT_CHECK;
-		return true;
-	case OPT_EPHEMERAL:
-		request->spec.flags |= SHS_INIT_EPHEMERAL;
-		return true;
 	case OPT_HELP_TEXT:
 		return meta_add(&request->meta, "help", optarg);
 	case OPT_UNIT:
@@ -242,7 +275,8 @@ static bool take_option(struct request *request, int option)
 	case OPT_ELEMENT:
 		return add_element(request, optarg);
 	}
-	return false;
+	request->spec.flags |= policies[option - OPT_POLICY].flag;
+	return true;
 }
 
 static int create(const char *name, struct request *request)
@@ -274,23 +308,26 @@ static int create(const char *name, struct request *request)
 	return SUCCESS;
 }
 
+static void add_policies(struct option *options)
+{
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(policies); i++)
+		options[i] = (struct option){ policies[i].option, no_argument, NULL,
+					      OPT_POLICY + i };
+}
+
 int cmd_create(int argc, char **argv)
 {
-	static const struct option options[] = {
+	static struct option options[OWN_OPTIONS + ARRAY_SIZE(policies) + 1] = {
 		{ "init", required_argument, NULL, 'i' },
 		{ "mode", required_argument, NULL, 'm' },
 		{ "existing", no_argument, NULL, 'e' },
-		{ "fifo", no_argument, NULL, OPT_FIFO },
-		{ "poison", no_argument, NULL, OPT_POISON },
-		{ "saturate", no_argument, NULL, OPT_SATURATE },
-		{ "check", no_argument, NULL, OPT_CHECK },
-		{ "ephemeral", no_argument, NULL, OPT_EPHEMERAL },
 		{ "help-text", required_argument, NULL, OPT_HELP_TEXT },
 		{ "unit", required_argument, NULL, OPT_UNIT },
 		{ "label", required_argument, NULL, OPT_LABEL },
 		{ "element", required_argument, NULL, OPT_ELEMENT },
 		{ "help", no_argument, NULL, 'h' },
-		{ }
 	};
 	struct args args = {
 		argc, argv, help, "-i:m:eh", options, .least = 2, .most = 2,
@@ -299,6 +336,7 @@ int cmd_create(int argc, char **argv)
 	static uint64_t value[SHS_VALUE_MAX / sizeof(uint64_t)];
 	int option;
 
+	add_policies(options + OWN_OPTIONS);
 	while ((option = next_option(&args)) != -1) {
 		if (!take_option(&request, option))
 			return TROUBLE;
@@ -307,6 +345,11 @@ int cmd_create(int argc, char **argv)
 		return TROUBLE;
 	if (request.init && !request.spec.type) {
 		complain("a %s has no value to begin with", shs_kind_name(request.spec.kind));
+		return TROUBLE;
+	}
+	if (request.init && request.spec.kind == SHS_KIND_ONCE &&
+	    !(request.spec.flags & SHS_INIT_DONE)) {
+		complain("a once with a value from the beginning is --done");
 		return TROUBLE;
 	}
 	if (request.init) {

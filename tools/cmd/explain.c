@@ -237,6 +237,19 @@ void warn_owner_died(const char *name, struct shs_object *object)
 		 last_death(object, text, sizeof(text)));
 }
 
+static void explain_lost(const char *name, const struct shs_object *object, const char *done)
+{
+	if (object->kind == SHS_KIND_ONCE)
+		complain("%s: cannot be %s: it is poisoned, for an initialiser died or gave up",
+			 name, done);
+	else if (has_value(object))
+		complain("%s: cannot be %s: its value is lost, for an owner died and the next one did not mend it: look at it with 'shstate get --peek', write a good one with 'shstate set --recover'",
+			 name, done);
+	else
+		complain("%s: cannot be %s: it is lost, for an owner died and the next one did not mend it: remove it and make it anew",
+			 name, done);
+}
+
 /* Errors of operations. "done" completes "cannot be". */
 int explain_use(const char *name, struct shs_object *object, int error, const char *done)
 {
@@ -261,7 +274,21 @@ int explain_use(const char *name, struct shs_object *object, int error, const ch
 			 name, done);
 		break;
 	case ENOTRECOVERABLE:
-		complain("%s: cannot be %s: it is poisoned, for an initialiser died or gave up",
+		explain_lost(name, object, done);
+		break;
+	case EDEADLK:
+		complain("%s: cannot be %s: this would wait for itself, through others perhaps: 'shstate deadlocks' shows who waits for whom",
+			 name, done);
+		break;
+	case EOVERFLOW:
+		complain("%s: cannot be %s: it is locked too often by one thread", name, done);
+		break;
+	case ENODATA:
+		complain("%s: cannot be %s: it has no value before it is done: 'shstate wait %s' waits for that",
+			 name, done, name);
+		break;
+	case ENXIO:
+		complain("%s: cannot be %s: it is live, and what this command adds would go with it at once",
 			 name, done);
 		break;
 	case EACCES:

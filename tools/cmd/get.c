@@ -7,8 +7,9 @@
 
 static const char help[] =
 	"Usage: shstate get [OPTION]... NAME [INDEX]\n"
-	"Print a value: numbers separated by blanks, bytes as hexadecimal digits; of a once its\n"
-	"state, of a condvar the number of its waiters. With INDEX, that element alone.\n\n"
+	"Print a value: numbers separated by blanks, bytes as hexadecimal digits; of a once\n"
+	"without a value its state, of a condvar the number of its waiters. With INDEX, that\n"
+	"element alone. A once that is not done yet has no value: exit status 1.\n\n"
 	"The value of a mutex or rwlock is read under its lock, waiting for who holds it.\n\n"
 	"  -n, --no-wait        fail if it is held\n"
 	"  -w, --wait SECONDS   fail if it is held for longer\n"
@@ -21,6 +22,12 @@ struct request {
 	const char *index;
 	bool raw;
 };
+
+static int cannot_get(const char *name, struct shs_object *object, int error)
+{
+	explain_use(name, object, error, "read");
+	return error == -ENODATA ? NO : TROUBLE;
+}
 
 static int get_element(const char *name, struct shs_object *object, struct request *request)
 {
@@ -41,6 +48,30 @@ static int get_element(const char *name, struct shs_object *object, struct reque
 	return SUCCESS;
 }
 
+/* Of a once an operation on a number tells the state. */
+static int get_element_of_once(const char *name, struct shs_object *object,
+			       struct request *request)
+{
+	uint32_t index;
+	void *bytes;
+	char *text;
+	int ret;
+
+	if (object->type == SHS_TYPE_BYTES)
+		return explain_use(name, object, -EOPNOTSUPP, "read by index");
+	if (!parse_index(name, object, request->index, &index))
+		return TROUBLE;
+	bytes = must_have(malloc(value_size(object)));
+	ret = value_fetch(object, &request->access, bytes, object->count);
+	if (ret >= 0) {
+		text = format_number(object->type, element_load(object->type, bytes, index));
+		puts(text);
+		free(text);
+	}
+	free(bytes);
+	return ret < 0 ? cannot_get(name, object, ret) : SUCCESS;
+}
+
 static int get_value(const char *name, struct shs_object *object, struct request *request)
 {
 	void *bytes = must_have(malloc(value_size(object)));
@@ -49,7 +80,7 @@ static int get_value(const char *name, struct shs_object *object, struct request
 
 	if (ret < 0) {
 		free(bytes);
-		return explain_use(name, object, ret, "read");
+		return cannot_get(name, object, ret);
 	}
 	if (ret & SHS_NOTICE_OWNER_DIED)
 		warn_owner_died(name, object);
@@ -94,6 +125,8 @@ static int get(const char *name, struct request *request)
 		ret = explain_use(name, object, -EOPNOTSUPP, "read by index or as bytes");
 	else if (!has_value(object))
 		ret = get_state(name, object);
+	else if (request->index && object->kind == SHS_KIND_ONCE)
+		ret = get_element_of_once(name, object, request);
 	else if (request->index)
 		ret = get_element(name, object, request);
 	else

@@ -21,12 +21,15 @@ static const char help[] =
 	"  -w, --wait SECONDS         fail if it is held for longer\n"
 	"  -E, --conflict-exit-code N exit with N in these cases, not with 1\n"
 	"      --no-create            fail if there is no such object\n"
+	"  -R, --recover              also if its last owner died while it held it: COMMAND is to\n"
+	"                             mend the value; if it exits with 0 that is good again\n"
 	"  -c, --command COMMANDS     run this by /bin/sh\n"
 	"  -v, --verbose              tell what happens\n"
 	"  -h, --help\n\n"
 	"This process, not the command, owns the lock: it passes on signals that it is sent, and\n"
 	"exits as the command does (128 + N if signal N killed it). If it is killed itself the\n"
-	"lock is released, COMMAND goes on, and the next owner is told that the owner died.\n"
+	"lock is released, COMMAND goes on, and the next owner is told that the owner died. One\n"
+	"that was made --strict is then locked by nobody without --recover.\n"
 	"Exit status else: 1 or N conflict; 125 trouble; 126 COMMAND cannot be run; 127 there is\n"
 	"no COMMAND.\n\n"
 	"Example:\n"
@@ -35,7 +38,7 @@ static const char help[] =
 struct request {
 	const char *name;
 	struct shs_deadline deadline;
-	bool shared, nowait, no_create, verbose;
+	bool shared, nowait, recover, no_create, verbose;
 	int conflict;
 	char *shell[4];		/* of -c */
 };
@@ -79,6 +82,31 @@ static int lock(struct shs_object *object, const struct request *request, uint32
 	return -EOPNOTSUPP;
 }
 
+/* One who unlocks a strict object after a death, without a word, loses it for all. */
+static bool is_owed(struct shs_object *object, const struct request *request)
+{
+	struct shs_ioc_info info;
+
+	return !request->shared && !shs_object_info(object, &info) &&
+	       info.flags & SHS_INIT_STRICT && info.state & SHS_STATE_OWNER_DIED;
+}
+
+static void consistent(struct shs_object *object)
+{
+	if (object->kind == SHS_KIND_MUTEX)
+		shs_mutex_consistent(object);
+	else
+		shs_rwlock_consistent(object);
+}
+
+static void abandon(struct shs_object *object)
+{
+	if (object->kind == SHS_KIND_MUTEX)
+		shs_mutex_abandon(object);
+	else
+		shs_rwlock_abandon(object);
+}
+
 static void unlock(struct shs_object *object, const struct request *request, uint32_t lane)
 {
 	if (object->kind == SHS_KIND_MUTEX)
@@ -106,6 +134,27 @@ static int explain_lock(struct shs_object *object, const struct request *request
 	}
 }
 
+/* The next owner is told as this one was, unless the command has mended it. */
+static int run_owed(struct shs_object *object, const struct request *request, char **command)
+{
+	int status;
+
+	if (!request->recover) {
+		abandon(object);
+		complain("%s: it was made --strict, so mend its value first: 'shstate lock %s --recover COMMAND'",
+			 request->name, request->name);
+		return LOCK_TROUBLE;
+	}
+	status = child_run(command);
+	if (status) {
+		abandon(object);
+		return status;
+	}
+	consistent(object);
+	unlock(object, request, 0);
+	return status;
+}
+
 static int lock_and_run(struct shs_object *object, const struct request *request, char **command)
 {
 	uint32_t lane = 0;
@@ -117,6 +166,8 @@ static int lock_and_run(struct shs_object *object, const struct request *request
 		return explain_lock(object, request, ret);
 	if (request->verbose)
 		complain("%s: locked, running %s", request->name, command[0]);
+	if (ret == -EOWNERDEAD && is_owed(object, request))
+		return run_owed(object, request, command);
 	ret = child_run(command);
 	unlock(object, request, lane);
 	return ret;
@@ -151,6 +202,9 @@ static bool take_option(struct request *request, int option)
 			return false;
 		request->deadline = shs_deadline_in(ns);
 		return true;
+	case 'R':
+		request->recover = true;
+		return true;
 	case 'E':
 		return take_number(optarg, &request->conflict);
 	case 'c':
@@ -176,6 +230,7 @@ static const struct option options[] = {
 	{ "wait", required_argument, NULL, 'w' },
 	{ "timeout", required_argument, NULL, 'w' },	/* as flock(1) says */
 	{ "conflict-exit-code", required_argument, NULL, 'E' },
+	{ "recover", no_argument, NULL, 'R' },
 	{ "no-create", no_argument, NULL, OPT_NO_CREATE },
 	{ "command", required_argument, NULL, 'c' },
 	{ "verbose", no_argument, NULL, 'v' },
@@ -186,7 +241,7 @@ static const struct option options[] = {
 int cmd_lock(int argc, char **argv)
 {
 	struct args args = {
-		argc, argv, help, "-sxnw:E:c:vh", options,
+		argc, argv, help, "-sxnw:E:Rc:vh", options,
 		.least = 1, .stop = 2, .trouble = LOCK_TROUBLE,
 	};
 	struct request request = { .deadline = shs_deadline_never(), .conflict = NO };

@@ -21,6 +21,7 @@ static const struct {
 	{ "notify", cmd_notify, "wake who waits" },
 	{ "rm", cmd_rm, "remove a name" },
 	{ "lock", cmd_lock, "run a command while holding a lock" },
+	{ "deadlocks", cmd_deadlocks, "find processes that wait for each other" },
 	{ "info", cmd_info, "tell about the mount and the module" },
 };
 
@@ -31,14 +32,14 @@ static void help(FILE *out)
 	fputs("Usage: shstate [-d FOLDER] COMMAND [ARGUMENT]...\n"
 	      "State that processes share by name, guarded by the kernel.\n\n", out);
 	for (i = 0; i < ARRAY_SIZE(commands); i++)
-		fprintf(out, "  %-8s %s\n", commands[i].name, commands[i].summary);
+		fprintf(out, "  %-10s %s\n", commands[i].name, commands[i].summary);
 	fputs("\n"
 	      "  -d, --dir FOLDER   where names are, else $SHSTATE_DIR, else /dev/shstate\n"
 	      "  -h, --help         this, or after COMMAND: its own help\n"
 	      "  -V, --version\n\n"
 	      "A NAME with a '/' is a path. Exit status: 0 done; 1 no (a value that is not\n"
-	      "what was expected, a wait that took too long); 2 trouble. \"lock\" returns its\n"
-	      "command's.\n", out);
+	      "what was expected, a wait that took too long, a deadlock); 2 trouble. \"lock\"\n"
+	      "returns its command's.\n", out);
 }
 
 static int run(int argc, char **argv)

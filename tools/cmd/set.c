@@ -10,9 +10,10 @@ static const char help[] =
 	"       shstate set [OPTION]... --raw NAME <FILE\n"
 	"Change a value, or its element INDEX (0 by default). VALUE is a number, or for bytes\n"
 	"hexadecimal digits for all of them. A counter's total becomes VALUE.\n\n"
-	"The value of a mutex or rwlock is changed under its lock.\n\n"
+	"The value of a mutex or rwlock is changed under its lock. A once gets its value, whole,\n"
+	"if it has none yet; else the exit status is 1.\n\n"
 	"  -r, --raw            the whole value as bytes from the standard input: mutex, rwlock,\n"
-	"                       cell\n"
+	"                       cell, once\n"
 	CHANGE_HELP;
 
 static int store_opcode(const struct shs_object *object)
@@ -28,6 +29,24 @@ static int store_opcode(const struct shs_object *object)
 	}
 }
 
+/* One may be about to set it: that is waited for. */
+static int set_once(struct change *change, const void *bytes)
+{
+	struct shs_deadline deadline = change->access.deadline;
+	int ret;
+
+	if (change->access.flags & SHS_OP_NOWAIT)
+		deadline = shs_deadline_in(0);
+	ret = shs_once_lock_set_until(change->object, bytes, value_size(change->object),
+				      deadline);
+	if (ret != -EEXIST)
+		return change_end(change, ret, "set");
+	complain("%s: it has its value already, and for good: see 'shstate get %s'", change->name,
+		 change->name);
+	shs_object_close(change->object);
+	return NO;
+}
+
 static int store_bytes(struct change *change, const void *bytes)
 {
 	struct shs_ioc_op op = {
@@ -37,6 +56,8 @@ static int store_bytes(struct change *change, const void *bytes)
 		.len = value_size(change->object),
 	};
 
+	if (change->object->kind == SHS_KIND_ONCE)
+		return set_once(change, bytes);
 	return change_end(change, number_op(change->object, &op, &change->access),
 			  "set as bytes");
 }
@@ -49,6 +70,10 @@ static int set_number(struct change *change, const char *index, const char *text
 	if (!change_index(change, index, &op) ||
 	    !parse_number(change->object->type, text, &number))
 		return TROUBLE;
+	if (change->object->kind == SHS_KIND_ONCE && change->object->count == 1) {
+		element_store(change->object->type, &number, 0, number);
+		return set_once(change, &number);
+	}
 	op.arg = number;
 	return change_end(change, number_op(change->object, &op, &change->access), "set");
 }

@@ -19,17 +19,26 @@ static void line(const char *what, const char *text)
 		printf("%-13s %s\n", what, text);
 }
 
+/* By the bits of SHS_INIT_*. */
+static const char *const policies[] = {
+	"first in first out", "poisoned by death", "stops at its ends", "refuses to overflow",
+	"ephemeral", "strict about death", "ignores death", "recursive", "committed",
+	"summed exactly", "live", "done from the beginning", "detects deadlocks",
+};
+
 static void show_kind(const struct shs_object *object, const struct shs_ioc_info *info)
 {
+	size_t i;
+
 	printf("%-13s %s", "Kind:", shs_kind_name(info->kind));
 	if (has_value(object))
 		printf(" of %u %s, %u bytes", info->count, shs_type_name(info->type),
 		       info->value_size);
-	printf("%s%s%s%s%s\n", info->flags & SHS_INIT_FIFO ? ", first in first out" : "",
-	       info->flags & SHS_INIT_POISON ? ", poisoned by death" : "",
-	       info->flags & SHS_INIT_SATURATE ? ", stops at its ends" : "",
-	       info->flags & SHS_INIT_CHECK ? ", refuses to overflow" : "",
-	       info->flags & SHS_INIT_EPHEMERAL ? ", ephemeral" : "");
+	for (i = 0; i < ARRAY_SIZE(policies); i++) {
+		if (info->flags & (1U << i))
+			printf(", %s", policies[i]);
+	}
+	putchar('\n');
 }
 
 static void show_value(struct shs_object *object)
@@ -49,18 +58,40 @@ static void show_value(struct shs_object *object)
 	free(bytes);
 }
 
+static void show_holder(const struct shs_ioc_info *info)
+{
+	char *span;
+
+	if (!info->holder_pid)
+		return;
+	printf("%-13s pid %d (%.*s)", "Holder:", info->holder_pid,
+	       (int)sizeof(info->holder_comm), info->holder_comm);
+	if (info->holder_tid)
+		printf(", thread %d", info->holder_tid);
+	if (info->held_ns) {
+		span = span_text(info->held_ns);
+		printf(", for %s", span);
+		free(span);
+	}
+	if (info->depth > 1)
+		printf(", locked %u times", info->depth);
+	putchar('\n');
+}
+
 static void show_state(const struct shs_object *object, const struct shs_ioc_info *info)
 {
 	char *text = state_text(object, info);
 
 	line("State:", text);
 	free(text);
-	if (info->holder_pid)
-		printf("%-13s pid %d (%.*s)\n", "Holder:", info->holder_pid,
-		       (int)sizeof(info->holder_comm), info->holder_comm);
+	show_holder(info);
 	if (info->readers)
 		printf("%-13s %u\n", "Readers:", info->readers);
-	printf("%-13s %u\n", "Waiters:", info->waiters);
+	printf("%-13s %u", "Waiters:", info->waiters);
+	if (info->waits)
+		printf(" (%llu in all, woken %llu times)", (unsigned long long)info->waits,
+		       (unsigned long long)info->wakes);
+	putchar('\n');
 }
 
 static const char *how_it_held(uint32_t mode)

@@ -82,7 +82,8 @@ int value_fetch(struct shs_object *object, const struct access *access, void *by
 	case SHS_KIND_RWLOCK:
 		return fetch_bytes(object, access, bytes, count);
 	case SHS_KIND_CELL:
-		/* bytes has room for all: a cell is only to be had whole. */
+	case SHS_KIND_ONCE:
+		/* bytes has room for all: these are only to be had whole. */
 		return fetch_bytes(object, access, bytes, object->count);
 	default:
 		return -EOPNOTSUPP;
@@ -131,7 +132,10 @@ static const char *lock_state(const struct shs_ioc_info *info)
 
 char *flags_text(uint32_t flags)
 {
-	static const char *const names[] = { "fifo", "poison", "saturate", "check", "ephemeral" };
+	static const char *const names[] = {
+		"fifo", "poison", "saturate", "check", "ephemeral", "strict", "ignore",
+		"recursive", "commit", "serial", "live", "done", "detect",
+	};
 	char *text = NULL;
 	size_t size, i;
 	FILE *out = must_have(open_memstream(&text, &size));
@@ -149,7 +153,8 @@ char *flags_text(uint32_t flags)
 
 char *state_text(const struct shs_object *object, const struct shs_ioc_info *info)
 {
-	const char *died = info->state & SHS_STATE_OWNER_DIED ? ",owner-died" : "";
+	const char *died = info->state & SHS_STATE_LOST ? ",lost" :
+			   info->state & SHS_STATE_OWNER_DIED ? ",owner-died" : "";
 	const char *state;
 	char *text;
 
@@ -160,6 +165,23 @@ char *state_text(const struct shs_object *object, const struct shs_ioc_info *inf
 	else
 		return must_have(strdup(""));
 	return must_have(asprintf(&text, "%s%s", state, died) < 0 ? NULL : text);
+}
+
+char *span_text(uint64_t ns)
+{
+	unsigned long long seconds = ns / SHS_NS_PER_S;
+	char *text;
+	int ret;
+
+	if (seconds < 1)
+		ret = asprintf(&text, "%llu ms", (unsigned long long)(ns / SHS_NS_PER_MS));
+	else if (seconds < 100)
+		ret = asprintf(&text, "%.1f s", (double)ns / SHS_NS_PER_S);
+	else if (seconds < 100 * 60)
+		ret = asprintf(&text, "%llu min", seconds / 60);
+	else
+		ret = asprintf(&text, "%llu h", seconds / 3600);
+	return must_have(ret < 0 ? NULL : text);
 }
 
 char *time_text(uint64_t realtime_ns)

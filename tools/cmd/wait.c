@@ -23,7 +23,7 @@ static int wait_for(struct shs_object *object, const char *name, const struct ar
 
 	if (object->kind == SHS_KIND_ONCE) {
 		if (args->count > 1)
-			usage_error(args, "wait: a once has no value");
+			usage_error(args, "wait: a once is waited for until it is done: without EXPECTED");
 		ret = shs_once_wait_until(object, deadline);
 		goto out;
 	}
