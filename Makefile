@@ -13,6 +13,7 @@ vm      := tools/vm
 # V=1 shows the commands.
 quiet   := --no-print-directory $(if $V,,-s)
 K       ?= uml
+SOAK    ?= 60
 T       ?=
 # The kernels that take minutes to build are tested where they are at hand.
 KERNELS ?= 6.1 6.12 7.3 uml $(shell $(vm)/kernel -q kasan && echo kasan)
@@ -21,12 +22,13 @@ parts    := $(patsubst %/Makefile,%,$(wildcard libshim/Makefile tools/cmd/Makefi
 
 # Host packages, installed (the list is printed first) by what boots a guest.
 wanted  :=
-demo check quick mutants lint: wanted := build-essential pkg-config libsmartcols-dev liburing-dev \
+demo check quick soak mutants lint: wanted := build-essential pkg-config libsmartcols-dev liburing-dev \
 	busybox-static cpio xz-utils mmdebstrap debian-archive-keyring
 demo check: wanted += qemu-system-x86
+check quick mutants: wanted += gcc-multilib
 lint: wanted += perl cppcheck shellcheck
 
-.PHONY: all module programs tests packages demo check quick mutants kernels lint \
+.PHONY: all module programs tests packages demo check quick soak mutants kernels lint \
 	install load unload clean help
 all: module programs
 
@@ -35,6 +37,7 @@ help:
 	@echo 'make demo        boot a stock kernel in QEMU and run the examples in it'
 	@echo 'make check       run the tests on KERNELS="$(strip $(KERNELS))"'
 	@echo 'make quick       run the tests that match T= on K=uml, in seconds'
+	@echo 'make soak        kill at random for SOAK=60 seconds, and at every step, on K=uml'
 	@echo 'make mutants     plant mistakes in the module that the tests must find (an hour)'
 	@echo 'make lint        checkpatch, sparse, cppcheck, shellcheck'
 	@echo 'make kernels     build the kernels kasan kcsan uml uml-kasan from source'
@@ -79,6 +82,11 @@ check: tests
 
 quick: tests
 	@SHSTATE_WARNINGS=allow $(vm)/check -q $K -- '$T'
+
+# One process of it touches 4 GiB.
+soak: tests
+	@SHS_SOAK=$(SOAK) SHSTATE_MEMORY=$${SHSTATE_MEMORY:-10G} $(vm)/check -q $K -- \
+		'^(soak|steps|stress)_test$$'
 
 mutants: tests
 	@tools/mutants/run

@@ -493,7 +493,7 @@ TEST_F(batch, not_by_uring)
 	sqe->cmd_op = SHS_IOC_BATCH;
 	memcpy((char *)sqe + offsetof(struct io_uring_sqe, cmd), &payload, sizeof(payload));
 	ASSERT_EQ(1, io_uring_submit(shs_ring()));
-	ASSERT_EQ(0, io_uring_wait_cqe(shs_ring(), &cqe));
+	ASSERT_EQ(0, shs_uring_wait(shs_ring(), &cqe));
 	EXPECT_EQ(-EOPNOTSUPP, cqe->res);
 	io_uring_cqe_seen(shs_ring(), cqe);
 	EXPECT_EQ(0, shs_load(self->fd, 0));

@@ -246,7 +246,7 @@ TEST_F(counter, folded_at_kill)
 			lane(&att, 0)[0] += 10;
 			lane(&att, 0)[1] -= 1;
 			shs_say(&self->done);
-			pause();
+			shs_until_killed();
 		}
 		shs_hear(&self->done);
 		EXPECT_EQ(10 * round, shs_load(self->fd, 0));
@@ -276,7 +276,7 @@ TEST_F(counter, folded_though_the_descriptor_lives)
 		}
 		lane(&att, 0)[0] += 10;
 		shs_say(&self->done);
-		pause();
+		shs_until_killed();
 	}
 	shs_hear(&self->done);
 	EXPECT_EQ(-SIGKILL, shs_kill(child));

@@ -868,7 +868,7 @@ TEST_F(record, shared_memory)
 		if (other < 0)
 			_exit(201);
 		shs_say(&self->ready);
-		pause();
+		shs_until_killed();
 	}
 	shs_hear(&self->ready);
 	EXPECT_EQ(-SIGKILL, shs_kill(child));

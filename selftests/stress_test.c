@@ -1022,15 +1022,15 @@ static void stress(struct __test_metadata *_metadata, FIXTURE_DATA(stress) *self
 	       common->rounds[QUEUE], common->rounds[COUNTER], common->rounds[CELL]);
 }
 
-TEST_F_TIMEOUT(stress, death_at_random, 300)
+TEST_F_TIMEOUT(stress, death_at_random, 7200)
 {
-	self->kills = shs_scale(300);
+	self->kills = shs_soak() ? 30 * shs_soak() : shs_scale(300);
 	stress(_metadata, self);
 }
 
-TEST_F_TIMEOUT(stress, hostile_ground, 300)
+TEST_F_TIMEOUT(stress, hostile_ground, 7200)
 {
-	self->kills = shs_scale(200);
+	self->kills = shs_soak() ? 20 * shs_soak() : shs_scale(200);
 	self->hostile = true;
 	create(_metadata, self, 1);
 	self->scribbler = shs_fork();

@@ -61,8 +61,8 @@ static struct io_uring_sqe *add(FIXTURE_DATA(uring) *self, const FIXTURE_VARIANT
 	unsigned int flags = variant->sqe_flags;
 
 	/* A submitting thread gives entries back a moment after their completion. */
-	if (!sqe && variant->setup & IORING_SETUP_SQPOLL) {
-		io_uring_sqring_wait(&self->ring);
+	while (!sqe && variant->setup & IORING_SETUP_SQPOLL) {
+		io_uring_sqring_wait(&self->ring);	/* which a signal may end */
 		sqe = io_uring_get_sqe(&self->ring);
 	}
 	if (!sqe)
@@ -81,10 +81,10 @@ static int run(FIXTURE_DATA(uring) *self, int count)
 	int ret = io_uring_submit_and_wait(&self->ring, count);
 	struct io_uring_cqe *cqe;
 
-	if (ret < 0)
+	if (ret < 0 && ret != -EINTR)	/* a signal ends the wait alone */
 		return ret;
 	for (int i = 0; i < count; i++) {
-		ret = io_uring_wait_cqe(&self->ring, &cqe);
+		ret = shs_uring_wait(&self->ring, &cqe);
 		if (ret)
 			return ret;
 		self->res[cqe->user_data] = cqe->res;

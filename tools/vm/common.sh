@@ -20,7 +20,7 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 #   version  the series
 #   arch     um (a process) or x86 (QEMU)
 #   slow     how much longer than on the fastest kernel a test may take
-#   memory   for the guest
+#   memory   for the guest; SHSTATE_MEMORY overrules
 kernel_facts() {
 	kind=own suite=bookworm arch=x86 slow=1 memory=512M
 	case $1 in
@@ -33,6 +33,7 @@ kernel_facts() {
 	uml-kasan) version=7.3 arch=um slow=4 memory=512M ;;
 	*)         die "there is no kernel '$1'; there are: $all_kernels" ;;
 	esac
+	memory=${SHSTATE_MEMORY:-$memory}
 	home=$cache/kernels/$1
 }
 

@@ -27,7 +27,8 @@ matching() {
 		done
 }
 
-# The arguments for a file: of the first line for this kernel and this file.
+# The arguments for a file: of the first line for this kernel and this file; "-" if
+# this kernel does not run it.
 subset() { # NAME
 	grep -v '^#' /subset | while read -r kernels file arguments; do
 		# shellcheck disable=SC2254 # patterns
@@ -45,7 +46,7 @@ run() { # FILE ARGUMENTS...
 	echo "<6>shstate: test $name" >/dev/kmsg
 	begin=$(cut -d. -f1 /proc/uptime)
 	echo "# start $name"
-	timeout -k 5 $((300 * SHSTATE_SLOW)) "$@"
+	timeout -k 5 $((300 * SHSTATE_SLOW + 20 * SHS_SOAK)) "$@"
 	status=$?
 	echo "# $name took $(($(cut -d. -f1 /proc/uptime) - begin)) s"
 	echo "# end $name $status"
@@ -55,12 +56,12 @@ cd /tmp || exit
 for file in /tests/*; do
 	[ -f "$file" ] && [ -x "$file" ] || continue
 	name=${file##*/}
+	arguments=$(subset "$name")
+	[ "$arguments" != - ] || continue
 	if [ "$pattern" ] && ! echo "$name" | grep -qE "$pattern"; then
 		[ "$name" = "${name%.sh}" ] || continue
 		arguments=$(matching "$file")
 		[ "$arguments" ] || continue
-	else
-		arguments=$(subset "$name")
 	fi
 	# shellcheck disable=SC2086 # words
 	run "$file" $arguments

@@ -1,0 +1,607 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * No memory, or no access to the caller's, at any place of any call: the kernel's
+ * fault injection lets the first, then the second, ... of the places fail until there
+ * are no more. Whatever failed, the call is then not done: all objects, the usage of
+ * the mount and the descriptors are as before; and the same call succeeds when made
+ * again. That nothing leaks shows at the end of the run, on a kernel that looks.
+ */
+#include "shs.h"
+#include <sys/vfs.h>
+
+#define NTH_MAX 1000	/* no call has as many places */
+
+static int nth_fd = -1;
+
+static void write_knob(const char *folder, const char *name, const char *value)
+{
+	char path[100];
+	int knob;
+
+	snprintf(path, sizeof(path), "/sys/kernel/debug/%s/%s", folder, name);
+	knob = open(path, O_WRONLY);
+	if (knob >= 0 && write(knob, value, strlen(value)) < 0)
+		abort();
+	close(knob);
+}
+
+/* Allocations that may sleep count too, pages of any order; no traces in the log. */
+static bool prepare_injection(void)
+{
+	static const char * const folders[] = { "failslab", "fail_page_alloc", "fail_usercopy" };
+
+	nth_fd = open("/proc/thread-self/fail-nth", O_RDWR | O_CLOEXEC);
+	if (nth_fd < 0)
+		return false;
+	for (int i = 0; i < ARRAY_SIZE(folders); i++) {
+		write_knob(folders[i], "verbose", "0");
+		write_knob(folders[i], "ignore-gfp-wait", "0");
+		write_knob(folders[i], "min-order", "0");
+	}
+	return true;
+}
+
+static void arm(int n)
+{
+	char text[12];
+	int len = snprintf(text, sizeof(text), "%d", n);
+
+	if (pwrite(nth_fd, text, len, 0) != len)
+		abort();
+}
+
+/*
+ * Whether the call met its failure. To ask is to copy once more, so the answer may
+ * be the failure itself; then the call did not meet it.
+ */
+static bool disarm(void)
+{
+	char text[12] = { 0 };
+	bool met = pread(nth_fd, text, sizeof(text) - 1, 0) > 0 && !atoi(text);
+
+	while (pwrite(nth_fd, "0", 1, 0) != 1)
+		;
+	return met;
+}
+
+/*
+ * What may not have changed
+ */
+#define SEEN_MAX 8
+
+static int seen[SEEN_MAX];	/* objects */
+static int seen_count;
+static int directory;
+
+struct world {
+	struct shs_ioc_info info[SEEN_MAX];
+	__u64 text[SEEN_MAX];	/* hashes */
+	struct statfs usage;
+	int next_fd;
+	int names;
+};
+
+static __u64 hash(const char *text)
+{
+	__u64 h = 0xcbf29ce484222325ULL;
+
+	for (; *text; text++)
+		h = (h ^ (unsigned char)*text) * 0x100000001b3ULL;
+	return h;
+}
+
+static int count_names(void)
+{
+	struct stat st;
+
+	/* the one name that any of these tests gives */
+	return !stat(SHS_DIR "/name", &st);
+}
+
+static struct world look(void)
+{
+	struct world w;
+
+	memset(&w, 0, sizeof(w));
+	for (int i = 0; i < seen_count; i++) {
+		w.info[i] = shs_info(seen[i]);
+		w.text[i] = hash(shs_text(seen[i]));
+	}
+	fstatfs(directory, &w.usage);
+	w.next_fd = dup(0);
+	close(w.next_fd);
+	w.names = count_names();
+	return w;
+}
+
+static const char *difference(const struct world *before)
+{
+	struct world now = look();
+
+	for (int i = 0; i < seen_count; i++) {
+		if (memcmp(&now.info[i], &before->info[i], sizeof(now.info[i])))
+			return "what an object says of itself";
+		if (now.text[i] != before->text[i])
+			return "a value";
+	}
+	if (memcmp(&now.usage, &before->usage, sizeof(now.usage)))
+		return "the usage of the mount";
+	if (now.next_fd != before->next_fd)
+		return "the descriptors";
+	if (now.names != before->names)
+		return "the names";
+	return "nothing";
+}
+
+/* For the next object alone: to look at many costs time. */
+static void forget(void)
+{
+	while (seen_count)
+		close(seen[--seen_count]);
+}
+
+static int see(int fd)
+{
+	if (fd < 0)
+		abort();
+	seen[seen_count++] = fd;
+	return fd;
+}
+
+/*
+ * Lets the n-th place fail, for all n. The call gives `usual` when nothing fails
+ * (GOOD: 0 or more), and then `undo` takes it back; else it says ENOMEM or EFAULT.
+ * A failure that the kernel gets over is as none. There must be a place at all.
+ */
+#define GOOD 0
+#define NTH(usual, call, undo) do {						\
+	struct world before_ = look();						\
+	bool met_ = true;							\
+	int n_, met_in_all_ = 0;						\
+	long ret = 0;								\
+										\
+	for (n_ = 1; met_ && n_ < NTH_MAX; n_++) {				\
+		arm(n_);							\
+		ret = (call);							\
+		met_ = disarm();						\
+		met_in_all_ += met_;						\
+		if ((usual) < 0 ? ret == (usual) : ret >= 0) {			\
+			undo;							\
+		} else {							\
+			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT)		\
+				TH_LOG("%s: %ld at place %d", #call, ret, n_);	\
+		}								\
+		EXPECT_STREQ("nothing", difference(&before_))			\
+			TH_LOG("%s: %ld at place %d", #call, ret, n_);		\
+	}									\
+	EXPECT_TRUE((usual) < 0 ? ret == (usual) : ret >= 0)			\
+		TH_LOG("%s: %ld without a failure", #call, ret);		\
+	EXPECT_LT(0, met_in_all_) TH_LOG("%s: nothing failed", #call);		\
+	EXPECT_GT(NTH_MAX, n_);							\
+} while (0)
+#define NOTHING_TO_UNDO ((void)0)
+
+static long outcome(long ret)
+{
+	return ret < 0 ? -errno : ret;
+}
+
+FIXTURE(nth) {
+};
+
+FIXTURE_SETUP(nth)
+{
+	SHS_MOUNT("");
+	if (!prepare_injection())
+		SKIP(return, "the kernel has no fault injection");
+	seen_count = 0;
+	directory = shs_open(".", O_RDONLY);
+	ASSERT_LE(0, directory);
+}
+
+FIXTURE_TEARDOWN(nth)
+{
+}
+
+static char buffer[65536], buffer2[65536];
+static const char zeroes[65536];
+#define ADDRESS(of) ((unsigned long)(of))
+
+TEST_F(nth, abi)
+{
+	struct shs_ioc_abi abi = { .size = sizeof(abi) };
+
+	NTH(GOOD, shs_ioctl(directory, SHS_IOC_ABI, &abi), NOTHING_TO_UNDO);
+}
+
+TEST_F(nth, tmpfile)
+{
+	NTH(GOOD, shs_blank(), close(ret));
+}
+
+/* Of every kind, with and without value and metadata, small and large. */
+TEST_F(nth, init)
+{
+	struct shs_ioc_init inits[] = {
+		SHS_INIT(.kind = SHS_KIND_ATOMIC, .type = SHS_TYPE_U64, .count = 1),
+		SHS_INIT(.kind = SHS_KIND_ATOMIC, .type = SHS_TYPE_U32, .count = 3072,
+			 .value = ADDRESS(buffer), .value_size = 12288,
+			 .meta = ADDRESS(buffer), .meta_size = 4096),
+		SHS_INIT(.kind = SHS_KIND_COUNTER, .type = SHS_TYPE_I64, .count = 512,
+			 .value = ADDRESS(buffer), .value_size = 4096),
+		SHS_INIT(.kind = SHS_KIND_MUTEX, .type = SHS_TYPE_BYTES, .count = 12288,
+			 .value = ADDRESS(buffer), .value_size = 12288),
+		SHS_INIT(.kind = SHS_KIND_RWLOCK, .type = SHS_TYPE_I32, .count = 2,
+			 .meta = ADDRESS(buffer), .meta_size = 5),
+		SHS_INIT(.kind = SHS_KIND_CONDVAR, .meta = ADDRESS(buffer), .meta_size = 5),
+		SHS_INIT(.kind = SHS_KIND_ONCE, .flags = SHS_INIT_EPHEMERAL),
+		SHS_INIT(.kind = SHS_KIND_CELL, .type = SHS_TYPE_BYTES, .count = 4096,
+			 .value = ADDRESS(buffer), .value_size = 4096),
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(inits); i++) {
+		int fd = see(shs_blank());
+
+		NTH(GOOD, shs_ioctl(fd, SHS_IOC_INIT, &inits[i]),
+		    { close(fd); seen[0] = fd = shs_blank(); });
+		forget();
+	}
+}
+
+/* Fresh for each try: what is "out" has been written by the last. */
+static long op(int fd, struct shs_ioc_op op)
+{
+	return shs_op(fd, &op);
+}
+
+static const struct {
+	__u32 kind, type, count;
+} numbers[] = {
+	{ SHS_KIND_ATOMIC, SHS_TYPE_U64, 3 }, { SHS_KIND_COUNTER, SHS_TYPE_I64, 3 },
+	{ SHS_KIND_MUTEX, SHS_TYPE_U64, 3 }, { SHS_KIND_RWLOCK, SHS_TYPE_U64, 3 },
+	{ SHS_KIND_CELL, SHS_TYPE_U64, 1 },
+};
+
+TEST_F(nth, op_numeric)
+{
+	int fd[ARRAY_SIZE(numbers)], condvar, once;
+
+	for (int i = 0; i < ARRAY_SIZE(numbers); i++)
+		fd[i] = see(shs_create(numbers[i].kind, numbers[i].type, numbers[i].count));
+	condvar = see(shs_create(SHS_KIND_CONDVAR, SHS_TYPE_NONE, 0));
+	once = see(shs_create(SHS_KIND_ONCE, SHS_TYPE_NONE, 0));
+
+	NTH(GOOD, op(fd[0], SHS_OP(FETCH_ADD, .index = 2, .arg = 5)),
+	    op(fd[0], SHS_OP(FETCH_SUB, .index = 2, .arg = 5)));
+	NTH(GOOD, op(fd[0], SHS_OP(STORE, .arg = 5)), op(fd[0], SHS_OP(STORE)));
+	NTH(-EREMCHG, op(fd[0], SHS_OP(CMPXCHG, .arg = 5, .expected = 3)), NOTHING_TO_UNDO);
+	NTH(-EBUSY, op(fd[0], SHS_OP(WAIT, .flags = SHS_OP_NOWAIT)), NOTHING_TO_UNDO);
+	NTH(-ETIMEDOUT, op(fd[0], SHS_OP(WAIT)), NOTHING_TO_UNDO);
+	NTH(GOOD, op(fd[0], SHS_OP(NOTIFY, .arg = 1)), NOTHING_TO_UNDO);
+	NTH(GOOD, op(fd[1], SHS_OP(ADD, .arg = 5)), op(fd[1], SHS_OP(ADD, .arg = -5)));
+	NTH(GOOD, op(fd[1], SHS_OP(RESET, .index = 1, .arg = 5)),
+	    op(fd[1], SHS_OP(RESET, .index = 1)));
+	NTH(GOOD, op(fd[2], SHS_OP(WRITE, .arg = 5)), op(fd[2], SHS_OP(WRITE)));
+	NTH(GOOD, op(fd[3], SHS_OP(ADD, .arg = 5)), op(fd[3], SHS_OP(ADD, .arg = -5)));
+	NTH(GOOD, op(fd[3], SHS_OP(READ)), NOTHING_TO_UNDO);
+	NTH(GOOD, op(fd[4], SHS_OP(SWAP, .arg = 5)), op(fd[4], SHS_OP(STORE)));
+	NTH(GOOD, op(fd[4], SHS_OP(TAKE)), NOTHING_TO_UNDO);
+	NTH(GOOD, op(condvar, SHS_OP(NOTIFY, .arg = 1)), NOTHING_TO_UNDO);
+	NTH(GOOD, op(once, SHS_OP(LOAD)), NOTHING_TO_UNDO);
+}
+
+/* Values that take a buffer of their own in the kernel, from one page and from several. */
+TEST_F(nth, op_bytes)
+{
+	static const __u32 kinds[] = { SHS_KIND_MUTEX, SHS_KIND_RWLOCK };
+	int cell;
+
+	memset(buffer, 7, sizeof(buffer));
+	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int fd = see(shs_create(kinds[i], SHS_TYPE_BYTES, 12288));
+
+		for (__u32 len = 300; len <= 12288; len += 12288 - 300) {
+			const struct shs_ioc_op write = SHS_OP(WRITE, .flags = SHS_OP_BYTES,
+					.len = len, .addr = ADDRESS(buffer));
+			const struct shs_ioc_op clear = SHS_OP(WRITE, .flags = SHS_OP_BYTES,
+					.len = len, .addr = ADDRESS(zeroes));
+			const struct shs_ioc_op read = SHS_OP(READ, .flags = SHS_OP_BYTES,
+					.len = len, .addr = ADDRESS(buffer2));
+
+			NTH(GOOD, op(fd, write), op(fd, clear));
+			NTH(GOOD, op(fd, read), NOTHING_TO_UNDO);
+		}
+		forget();
+	}
+	cell = see(shs_create(SHS_KIND_CELL, SHS_TYPE_BYTES, 4096));
+	NTH(GOOD, op(cell, SHS_OP(STORE, .flags = SHS_OP_BYTES, .len = 4096,
+				  .addr = ADDRESS(buffer))),
+	    op(cell, SHS_OP(STORE, .flags = SHS_OP_BYTES, .len = 4096,
+			    .addr = ADDRESS(zeroes))));
+}
+
+/* The exchanges give something back as well, so they write the caller's memory first. */
+TEST_F(nth, op_bytes_exchange)
+{
+	int cell = see(shs_create(SHS_KIND_CELL, SHS_TYPE_BYTES, 4096));
+	const struct shs_ioc_op zero = SHS_OP(STORE, .flags = SHS_OP_BYTES, .len = 4096,
+					      .addr = ADDRESS(zeroes));
+	const struct shs_ioc_op load = SHS_OP(LOAD, .flags = SHS_OP_BYTES, .len = 4096,
+					      .addr = ADDRESS(buffer2));
+	const struct shs_ioc_op swap = SHS_OP(SWAP, .flags = SHS_OP_BYTES, .len = 4096,
+					      .addr = ADDRESS(buffer),
+					      .addr2 = ADDRESS(buffer2));
+	const struct shs_ioc_op take = SHS_OP(TAKE, .flags = SHS_OP_BYTES, .len = 4096,
+					      .addr = ADDRESS(buffer2));
+	const struct shs_ioc_op exchange = SHS_OP(CMPXCHG, .flags = SHS_OP_BYTES, .len = 4096,
+						  .addr = ADDRESS(buffer),
+						  .addr2 = ADDRESS(buffer2));
+
+	memset(buffer, 7, 4096);
+	NTH(GOOD, op(cell, load), NOTHING_TO_UNDO);
+	NTH(GOOD, op(cell, swap), op(cell, zero));
+	memset(buffer2, 0, 4096);
+	NTH(GOOD, op(cell, exchange), op(cell, zero));
+	NTH(-EREMCHG, (buffer2[9] = 1, op(cell, exchange)), NOTHING_TO_UNDO);
+	ASSERT_EQ(0, op(cell, SHS_OP(STORE, .flags = SHS_OP_BYTES, .len = 4096,
+				     .addr = ADDRESS(buffer))));
+	NTH(GOOD, op(cell, take), op(cell, SHS_OP(STORE, .flags = SHS_OP_BYTES, .len = 4096,
+						  .addr = ADDRESS(buffer))));
+}
+
+/* Each operation of a batch is done or not, and done says how many. */
+static long batch(int fd, struct shs_ioc_batch *b, struct shs_ioc_op *ops, int *fds)
+{
+	for (int i = 0; i < 3; i++)
+		ops[i] = SHS_OP(FETCH_ADD, .arg = 1);
+	*b = SHS_BATCH(*(struct shs_ioc_op (*)[3])ops, .fds = ADDRESS(fds));
+	return shs_batch(fd, b);
+}
+
+static void undo_batch(int fd, int n)
+{
+	op(fd, SHS_OP(FETCH_SUB, .arg = n));
+}
+
+TEST_F(nth, batch)
+{
+	int fd = see(shs_create(SHS_KIND_ATOMIC, SHS_TYPE_U64, 1));
+	int fds[3] = { fd, fd, fd };
+	struct shs_ioc_op ops[3];
+	struct shs_ioc_batch b;
+
+	NTH(GOOD, ({ long r = batch(fd, &b, ops, NULL); if (r) undo_batch(fd, b.done); r; }),
+	    undo_batch(fd, 3));
+	NTH(GOOD, ({ long r = batch(fd, &b, ops, fds); if (r) undo_batch(fd, b.done); r; }),
+	    undo_batch(fd, 3));
+}
+
+static long attach(int fd)
+{
+	struct shs_ioc_attach a = { .size = sizeof(a) };
+
+	return shs_ioctl(fd, SHS_IOC_ATTACH, &a);
+}
+
+/* Of an object that has its pages; of small and of large ones. */
+TEST_F(nth, attach)
+{
+	static const struct {
+		__u32 kind, type, count;
+	} made[] = {
+		{ SHS_KIND_ATOMIC, SHS_TYPE_U64, 1536 }, { SHS_KIND_COUNTER, SHS_TYPE_I64, 512 },
+		{ SHS_KIND_MUTEX, SHS_TYPE_U64, 1 }, { SHS_KIND_RWLOCK, SHS_TYPE_U64, 1 },
+		{ SHS_KIND_CONDVAR }, { SHS_KIND_ONCE }, { SHS_KIND_CELL, SHS_TYPE_BYTES, 4096 },
+	};
+
+	for (int i = 0; i < ARRAY_SIZE(made); i++) {
+		int fd = see(shs_create(made[i].kind, made[i].type, made[i].count));
+
+		close(attach(fd));
+		NTH(GOOD, attach(fd), close(ret));
+		forget();
+	}
+}
+
+/* Its pages too are there after the first attachment or not at all. */
+TEST_F(nth, attach_first)
+{
+	int fd = see(shs_create(SHS_KIND_MUTEX, SHS_TYPE_BYTES, 12288));
+
+	NTH(GOOD, attach(fd), {
+		close(ret);
+		close(fd);
+		fd = seen[0] = shs_create(SHS_KIND_MUTEX, SHS_TYPE_BYTES, 12288);
+		before_ = look();
+	});
+}
+
+/*
+ * A mapping that fails is none: the attachment is not alive by it, and takes it the
+ * next time.
+ */
+static void *map(const struct shs_att *att, off_t region, size_t size, int protection)
+{
+	void *at = shs_map(att, region, size, protection);
+
+	return at == MAP_FAILED ? (void *)(long)-errno : at;
+}
+
+static long try_map(struct shs_att *att, off_t region)
+{
+	size_t size = region == SHS_MMAP_CONTROL ? att->is.control_size :
+		      region == SHS_MMAP_SHARED ? att->is.shared_size : att->is.private_size;
+	void *at = map(att, region, size, region == SHS_MMAP_CONTROL ? PROT_READ :
+		       PROT_READ | PROT_WRITE);
+
+	if ((long)at < 0)
+		return (long)at;
+	munmap(at, size);
+	return 0;
+}
+
+TEST_F(nth, mmap)
+{
+	static const off_t regions[] = { SHS_MMAP_CONTROL, SHS_MMAP_SHARED, SHS_MMAP_PRIVATE };
+	int fd = see(shs_create(SHS_KIND_RWLOCK, SHS_TYPE_BYTES, 8192));
+	struct shs_att att;
+
+	for (int i = 0; i < 3; i++) {
+		ASSERT_EQ(0, shs_attach_only(&att, fd));
+		NTH(GOOD, try_map(&att, regions[i]),
+		    { close(att.fd); shs_attach_only(&att, fd); });
+		EXPECT_EQ(-ENXIO, shs_lock(&att));
+		close(att.fd);
+	}
+}
+
+TEST_F(nth, questions)
+{
+	int fd = see(shs_create_as(&SHS_INIT(.kind = SHS_KIND_MUTEX, .type = SHS_TYPE_BYTES,
+			.count = 12288, .meta = ADDRESS(buffer), .meta_size = 3000)));
+	struct shs_ioc_meta meta = { .size = sizeof(meta), .capacity = 4096,
+				     .addr = ADDRESS(buffer2) };
+	struct shs_ioc_info info = { .size = sizeof(info) };
+	struct shs_ioc_death death = { .size = sizeof(death) };
+	struct shs_att att;
+	pid_t child = shs_fork();
+	struct statfs st;
+	char path[40];
+
+	if (!child) {
+		shs_attach(&att, fd);
+		_exit(shs_lock(&att));
+	}
+	ASSERT_EQ(0, shs_reap(child));
+	ASSERT_EQ(0, shs_attach(&att, fd));
+	NTH(GOOD, shs_ioctl(fd, SHS_IOC_INFO, &info), NOTHING_TO_UNDO);
+	NTH(GOOD, shs_ioctl(att.fd, SHS_IOC_INFO, &info), NOTHING_TO_UNDO);
+	NTH(GOOD, shs_ioctl(fd, SHS_IOC_DEATH, &death), NOTHING_TO_UNDO);
+	NTH(GOOD, shs_ioctl(fd, SHS_IOC_META, &meta), NOTHING_TO_UNDO);
+	NTH(GOOD, outcome(statfs(SHS_DIR, &st)), NOTHING_TO_UNDO);
+	NTH(GOOD, outcome(pread(fd, buffer2, sizeof(buffer2), 0)), NOTHING_TO_UNDO);
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", att.fd);
+	NTH(GOOD, outcome(open(path, O_RDONLY)), close(ret));
+}
+
+TEST_F(nth, lock)
+{
+	static const __u32 kinds[] = { SHS_KIND_MUTEX, SHS_KIND_RWLOCK, SHS_KIND_CELL };
+	struct shs_att att;
+
+	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		ASSERT_EQ(0, shs_attach(&att, see(shs_create(kinds[i], SHS_TYPE_U64, 1))));
+		NTH(GOOD, shs_lock(&att), shs_unlock(&att));
+		NTH(GOOD, shs_trylock(&att), shs_unlock(&att));
+		ASSERT_EQ(0, shs_lock(&att));
+		NTH(GOOD, shs_unlock(&att), shs_lock(&att));
+		NTH(-EBUSY, shs_trylock(&att), NOTHING_TO_UNDO);
+		NTH(-ETIMEDOUT, shs_lock_as(&att, &SHS_LOCK(.deadline = 1)), NOTHING_TO_UNDO);
+	}
+}
+
+TEST_F(nth, read_lock_and_convert)
+{
+	const struct shs_ioc_lock upgradable = SHS_LOCK(.mode = SHS_MODE_UPGRADABLE);
+	struct shs_ioc_convert up = SHS_CONVERT(.from = SHS_MODE_UPGRADABLE);
+	struct shs_ioc_convert down = SHS_CONVERT(.to = SHS_MODE_UPGRADABLE);
+	struct shs_ioc_convert read = SHS_CONVERT(.to = SHS_MODE_READ, .lane = 3);
+	struct shs_ioc_lock mode = upgradable;
+	struct shs_att att;
+
+	ASSERT_EQ(0, shs_attach(&att, see(shs_create(SHS_KIND_RWLOCK, SHS_TYPE_U64, 1))));
+	NTH(GOOD, shs_rdlock(&att, 1), shs_rdunlock(&att, 1));
+	NTH(GOOD, shs_lock_as(&att, &mode), shs_unlock_as(&att, &mode));
+	ASSERT_EQ(0, shs_lock_as(&att, &mode));
+	NTH(GOOD, shs_convert(&att, &up), shs_convert(&att, &down));
+	ASSERT_EQ(0, shs_convert(&att, &up));
+	NTH(GOOD, shs_convert(&att, &down), shs_convert(&att, &up));
+	NTH(GOOD, shs_convert(&att, &read), { shs_rdunlock(&att, 3); shs_lock(&att); });
+}
+
+/* A wait that cannot begin leaves the mutex with its owner. */
+TEST_F(nth, wait)
+{
+	struct shs_att att, mutex;
+
+	ASSERT_EQ(0, shs_attach(&mutex, see(shs_create(SHS_KIND_MUTEX, SHS_TYPE_NONE, 0))));
+	ASSERT_EQ(0, shs_attach(&att, see(shs_create(SHS_KIND_CONDVAR, SHS_TYPE_NONE, 0))));
+	ASSERT_EQ(0, shs_lock(&mutex));
+	NTH(-ETIMEDOUT, shs_wait(&att, &SHS_WAIT(.mutex_fd = mutex.fd)), NOTHING_TO_UNDO);
+	EXPECT_EQ(0, shs_unlock(&mutex));
+}
+
+TEST_F(nth, once)
+{
+	int fd = see(shs_create(SHS_KIND_ONCE, SHS_TYPE_NONE, 0));
+	struct shs_att att;
+
+	ASSERT_EQ(0, shs_attach(&att, fd));
+	NTH(GOOD, shs_once(&att, &SHS_ONCE()),
+	    shs_once(&att, &SHS_ONCE(.cmd = SHS_ONCE_ABANDON)));
+	ASSERT_EQ(0, shs_once(&att, &SHS_ONCE()));
+	NTH(-ETIMEDOUT, shs_once(&att, &SHS_ONCE()), NOTHING_TO_UNDO);
+	NTH(GOOD, shs_once(&att, &SHS_ONCE(.cmd = SHS_ONCE_ABANDON)),
+	    shs_once(&att, &SHS_ONCE()));
+	NTH(-ETIMEDOUT, shs_once(&att, &SHS_ONCE(.cmd = SHS_ONCE_WAIT)), NOTHING_TO_UNDO);
+}
+
+TEST_F(nth, text)
+{
+	for (int i = 0; i < ARRAY_SIZE(numbers); i++) {
+		int fd = see(shs_create(numbers[i].kind, numbers[i].type, numbers[i].count));
+
+		NTH(GOOD, outcome(pread(fd, buffer, sizeof(buffer), 0)), NOTHING_TO_UNDO);
+		NTH(GOOD, shs_write(fd, "7"), shs_write(fd, "0"));
+		forget();
+	}
+}
+
+/* Names come and go whole, and so does the file system. */
+TEST_F(nth, names)
+{
+	int fd = see(shs_create(SHS_KIND_ONCE, SHS_TYPE_NONE, 0));
+	int brief = see(shs_create_as(&SHS_INIT(.kind = SHS_KIND_ONCE,
+						.flags = SHS_INIT_EPHEMERAL)));
+
+	/* one that lost its only name cannot have another: a second one stays */
+	ASSERT_EQ(0, shs_link(fd, "stays"));
+	NTH(GOOD, shs_link(fd, "name"), shs_unlink("name"));
+	NTH(GOOD, shs_link(brief, "name"), {
+		shs_unlink("name");
+		close(brief);
+		brief = seen[1] = shs_create_as(&SHS_INIT(.kind = SHS_KIND_ONCE,
+							  .flags = SHS_INIT_EPHEMERAL));
+		before_ = look();
+	});
+	NTH(GOOD, shs_open("stays", O_RDWR), close(ret));
+	NTH(GOOD, shs_reopen(fd, O_RDONLY), close(ret));
+	NTH(GOOD, outcome(rename(SHS_DIR "/stays", SHS_DIR "/name")),
+	    rename(SHS_DIR "/name", SHS_DIR "/stays"));
+	ASSERT_EQ(0, shs_link(fd, "name"));
+	NTH(GOOD, shs_unlink("name"), shs_link(fd, "name"));
+}
+
+TEST_F(nth, mount)
+{
+	see(shs_create(SHS_KIND_ONCE, SHS_TYPE_NONE, 0));
+	ASSERT_EQ(0, mkdir("/tmp/nth", 0700) && errno != EEXIST);
+	NTH(GOOD, outcome(mount("shstate", "/tmp/nth", "shstate", 0, "size=1M,mode=700")),
+	    umount("/tmp/nth"));
+	NTH(GOOD, outcome(mount("shstate", SHS_DIR, "shstate", MS_REMOUNT, "uid=0")),
+	    NOTHING_TO_UNDO);
+	rmdir("/tmp/nth");
+}
+
+/* By io_uring, whose own memory may be missing as well. */
+TEST_F(nth, uring)
+{
+	int fd = see(shs_create(SHS_KIND_ATOMIC, SHS_TYPE_U64, 1));
+	struct shs_ioc_op add;
+
+	SHS_NEED_DOOR(SHS_URING);
+	NTH(GOOD, ({ add = SHS_OP(FETCH_ADD, .arg = 5); shs_uring_op(fd, &add); }),
+	    op(fd, SHS_OP(FETCH_SUB, .arg = 5)));
+}
+
+TEST_HARNESS_MAIN
