@@ -37,7 +37,7 @@ help:
 	@echo 'make demo        boot a stock kernel in QEMU and run the examples in it'
 	@echo 'make check       run the tests on KERNELS="$(strip $(KERNELS))"'
 	@echo 'make quick       run the tests that match T= on K=uml, in seconds'
-	@echo 'make soak        kill at random for SOAK=60 seconds, and at every step, on K=uml'
+	@echo 'make soak        kill at random for SOAK=60 seconds, and at every step; signals (K=uml)'
 	@echo 'make mutants     plant mistakes in the module that the tests must find (an hour)'
 	@echo 'make lint        checkpatch, sparse, cppcheck, shellcheck'
 	@echo 'make kernels     build the kernels kasan kcsan uml uml-kasan from source'
