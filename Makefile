@@ -25,7 +25,7 @@ wanted  :=
 demo check quick soak mutants lint: wanted := build-essential pkg-config libsmartcols-dev liburing-dev \
 	busybox-static cpio xz-utils mmdebstrap debian-archive-keyring
 demo check: wanted += qemu-system-x86
-check quick mutants: wanted += gcc-multilib
+check quick soak mutants: wanted += gcc-multilib
 lint: wanted += perl cppcheck shellcheck
 
 .PHONY: all module programs tests packages demo check quick soak mutants kernels lint \
