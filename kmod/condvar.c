@@ -73,7 +73,8 @@ static void notify(struct shs_object *obj, struct shs_ticket *t, struct shs_wake
 	spin_lock_nested(&mutex->lock, SINGLE_DEPTH_NESTING);
 	requeue(mutex, t);
 	shs_settle(obj, &t->w, 0, wakes);
-	shs_pass(mutex, wakes);
+	if (t->requeued)
+		shs_pass(mutex, wakes);
 	spin_unlock(&mutex->lock);
 }
 

@@ -33,7 +33,6 @@ static struct shs_ticket *ticket_new(const struct condwait *c)
 	t->thread = get_pid(task_pid(current));
 	t->mutex_file = get_file(c->mutex_file);
 	t->w.att = c->att;
-	t->w.task = current;
 	t->w.thread = t->thread;
 	t->again.att = c->mutex;
 	t->again.mode = SHS_MODE_EXCLUSIVE;
@@ -148,10 +147,16 @@ static int begin(struct condwait *c)
 		return ret;
 	}
 	ret = release_mutex(c->mutex);
-	if (ret)
+	if (ret) {
 		ticket_end(att, t, true);
+		return ret;
+	}
+	/* before, a notify must not queue it for a mutex that may yet be held */
+	spin_lock(&obj->lock);
+	t->w.task = current;
+	spin_unlock(&obj->lock);
 	c->ticket = t;
-	return ret;
+	return 0;
 }
 
 static int resume(struct condwait *c)

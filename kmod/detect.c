@@ -20,15 +20,16 @@
  * holder that is just releasing, and that one does not wait.  A killed task that has not
  * left its wait is taken to have left.
  *
- * The search is breadth first, sees each wait once, and gives up (finds nothing) after
- * SEARCH_MAX of them, for it runs with a spinlock held.
+ * The search is breadth first, follows each wait once, and gives up (finds nothing)
+ * after SEARCH_MAX looks at a wait or hold, for it runs with spinlocks held.  A cycle
+ * counts whatever deadlines its waits have.
  *
  * Holt, "Some deadlock properties of computer systems" (1972), for single resources.
  */
 #include <linux/hash.h>
 #include "core.h"
 
-#define SEARCH_MAX	1024
+#define SEARCH_MAX	16384
 
 void shs_graph_init(struct shs_graph *graph)
 {
@@ -59,14 +60,25 @@ static u32 excluders(const struct shs_waiter *w)
 	       (w->upgrade ? 0 : BIT(SHS_MODE_UPGRADABLE));
 }
 
+struct search {
+	struct shs_graph *graph;
+	struct shs_waiter *start, *last;	/* of the waits seen, by step.then */
+	u32 looks;				/* that are left */
+};
+
+static bool look(struct search *s)
+{
+	return s->looks && s->looks--;
+}
+
 /* The same of w and of all that are ahead of it. */
-static u32 waits_for(const struct shs_waiter *w)
+static u32 waits_for(struct search *s, const struct shs_waiter *w)
 {
 	const struct shs_waiter *ahead;
 	u32 modes = excluders(w);
 
 	list_for_each_entry(ahead, &w->step.obj->queue, node) {
-		if (ahead == w)
+		if (ahead == w || !look(s))
 			break;
 		if (!shs_is_dying(ahead->task))
 			modes |= excluders(ahead);
@@ -75,21 +87,18 @@ static u32 waits_for(const struct shs_waiter *w)
 }
 
 /* Where thread waits, or NULL. */
-static struct shs_waiter *wait_of(struct shs_graph *graph, const struct pid *thread)
+static struct shs_waiter *wait_of(struct search *s, const struct pid *thread)
 {
 	struct shs_waiter *w;
 
-	list_for_each_entry(w, bucket(graph, thread), step.node)
+	list_for_each_entry(w, bucket(s->graph, thread), step.node) {
+		if (!look(s))
+			break;
 		if (w->thread == thread && w->state == SHS_QUEUED && !shs_is_dying(w->task))
 			return w;
+	}
 	return NULL;
 }
-
-struct search {
-	struct shs_graph *graph;
-	struct shs_waiter *start, *last;	/* of the waits seen, by step.then */
-	u32 seen;
-};
 
 /* from waits for thread; true if that is where the search started. */
 static bool follow(struct search *s, struct shs_waiter *from, const struct pid *thread)
@@ -100,15 +109,14 @@ static bool follow(struct search *s, struct shs_waiter *from, const struct pid *
 		return false;
 	if (thread == s->start->thread)
 		return true;
-	w = wait_of(s->graph, thread);
-	if (!w || w->step.round == s->graph->round || s->seen == SEARCH_MAX)
+	w = wait_of(s, thread);
+	if (!w || w->step.round == s->graph->round)
 		return false;
 	w->step.round = s->graph->round;
 	w->step.from = from;
 	w->step.then = NULL;
 	s->last->step.then = w;
 	s->last = w;
-	s->seen++;
 	return false;
 }
 
@@ -118,21 +126,27 @@ static bool follow_all(struct search *s, struct shs_waiter *w)
 	const struct shs_object *obj = w->step.obj;
 	const struct shs_hold *h = &obj->hold;
 	const struct shs_read *r;
-	u32 modes = waits_for(w);
+	u32 modes = waits_for(s, w);
 
 	if (h->id && modes & BIT(h->mode) && follow(s, w, h->thread))
 		return true;
-	if (modes & BIT(SHS_MODE_READ))
-		list_for_each_entry(r, &obj->reads, node)
-			if (atomic64_read(r->lane) && follow(s, w, r->thread))
-				return true;
+	if (!(modes & BIT(SHS_MODE_READ)))
+		return false;
+	list_for_each_entry(r, &obj->reads, node) {
+		if (!look(s))
+			break;
+		if (atomic64_read(r->lane) && follow(s, w, r->thread))
+			return true;
+	}
 	return false;
 }
 
 /* The wait from which the search came back to start, or NULL. */
 static struct shs_waiter *search(struct shs_graph *graph, struct shs_waiter *start)
 {
-	struct search s = { .graph = graph, .start = start, .last = start };
+	struct search s = {
+		.graph = graph, .start = start, .last = start, .looks = SEARCH_MAX,
+	};
 	struct shs_waiter *w;
 
 	start->step.round = ++graph->round;

@@ -317,6 +317,7 @@ static int check_notice(const struct call *c)
 	int ret = 0;
 	bool died;
 
+	c->op->notice = 0;	/* of an earlier try */
 	spin_lock(&obj->lock);
 	died = obj->kind == SHS_KIND_RWLOCK ? obj->rwlock.died : shs_mutex_died(obj);
 	died |= obj->lost;	/* in the word a hostile writer may have wiped it out */
@@ -612,6 +613,8 @@ long shs_op(struct file *file, struct shs_attachment *att, void __user *argp, u3
 		ret = ret ?: out;
 	} else {
 		op.result = 0;		/* as it came: the call may be restarted with it */
+		if (ret != -EUCLEAN)
+			op.notice = 0;
 	}
 	shs_copy_out(argp, &op, sizeof(op));	/* committed: a racing munmap loses the reply */
 free:
