@@ -98,13 +98,22 @@ static int count_names(void)
 	return !stat(SHS_DIR "/name", &st);
 }
 
+/* What an object tells of its past, or of the clock, is not its state. */
+static struct shs_ioc_info state_of(int fd)
+{
+	struct shs_ioc_info info = shs_info(fd);
+
+	info.held_ns = info.waits = info.wakes = 0;
+	return info;
+}
+
 static struct world look(void)
 {
 	struct world w;
 
 	memset(&w, 0, sizeof(w));
 	for (int i = 0; i < seen_count; i++) {
-		w.info[i] = shs_info(seen[i]);
+		w.info[i] = state_of(seen[i]);
 		w.text[i] = hash(shs_text(seen[i]));
 	}
 	fstatfs(directory, &w.usage);
