@@ -66,34 +66,35 @@ static void requeue(struct shs_object *mutex, struct shs_ticket *t)
 	shs_enqueue(mutex, &t->again);
 }
 
-static void notify(struct shs_object *obj, struct shs_ticket *t, struct shs_wakes *wakes)
+static struct shs_ticket *first_ticket(const struct shs_object *obj)
 {
-	struct shs_object *mutex = t->again.att->obj;
-
-	spin_lock_nested(&mutex->lock, SINGLE_DEPTH_NESTING);
-	requeue(mutex, t);
-	shs_settle(obj, &t->w, 0, wakes);
-	if (t->requeued)
-		shs_pass(mutex, wakes);
-	spin_unlock(&mutex->lock);
+	return list_first_entry(&obj->queue, struct shs_ticket, w.node);
 }
 
 /* Wakes the count longest waiting; returns how many. */
 u32 shs_condvar_notify(struct shs_object *obj, u64 count, struct shs_wakes *wakes)
 {
-	struct shs_waiter *w;
+	struct shs_object *mutex;
+	struct shs_ticket *t;
 	u32 n = 0;
 
 	lockdep_assert_held(&obj->lock);
+	if (!count || list_empty(&obj->queue))
+		return 0;
+	mutex = first_ticket(obj)->again.att->obj;	/* the same for all */
+	spin_lock_nested(&mutex->lock, SINGLE_DEPTH_NESTING);
 	while (n < count && !list_empty(&obj->queue)) {
-		w = list_first_entry(&obj->queue, struct shs_waiter, node);
-		if (is_left_behind(w)) {
-			shs_settle(obj, w, -ENXIO, wakes);
+		t = first_ticket(obj);
+		if (is_left_behind(&t->w)) {
+			shs_settle(obj, &t->w, -ENXIO, wakes);
 			continue;
 		}
-		notify(obj, container_of(w, struct shs_ticket, w), wakes);
+		requeue(mutex, t);
+		shs_settle(obj, &t->w, 0, wakes);
 		n++;
 	}
+	shs_pass(mutex, wakes);
+	spin_unlock(&mutex->lock);
 	return n;
 }
 

@@ -144,9 +144,24 @@ void shs_tell_lost(struct shs_object *obj, struct shs_wakes *wakes)
 			shs_settle(obj, w, -ENOTRECOVERABLE, wakes);
 }
 
+/* The value is good again: 0, or -EAGAIN if others rewrite the word without end. */
+int shs_forget_death(struct shs_object *obj)
+{
+	int ret = 0;
+
+	lockdep_assert_held(&obj->lock);
+	if (obj->kind == SHS_KIND_RWLOCK)
+		obj->rwlock.died = false;
+	else
+		ret = shs_mutex_clear_died(obj);
+	if (!ret)
+		obj->lost = false;
+	return ret;
+}
+
 /*
  * The holder of a value with SHS_INIT_STRICT declares it good again: 0, -EPERM if att
- * does not hold it for writing, -EINVAL if there is nothing to declare.
+ * does not hold it for writing, -EINVAL if there is nothing to declare, or -EAGAIN.
  */
 int shs_recover(struct shs_object *obj, struct shs_attachment *att)
 {
@@ -158,11 +173,7 @@ int shs_recover(struct shs_object *obj, struct shs_attachment *att)
 	if (!(obj->flags & SHS_INIT_STRICT) ||
 	    !(rwlock ? obj->rwlock.died : shs_mutex_died(obj)))
 		return -EINVAL;
-	if (rwlock)
-		obj->rwlock.died = false;
-	else
-		shs_mutex_clear_died(obj);
-	return 0;
+	return shs_forget_death(obj);
 }
 
 void shs_pass(struct shs_object *obj, struct shs_wakes *wakes)

@@ -291,6 +291,8 @@ static inline atomic64_t *shs_lane(const struct shs_attachment *att, u32 lane)
 
 /* ---- who holds, hold.c ---- */
 
+u64 shs_time_since(u64 ns);
+
 void shs_hold_begin(struct shs_object *obj, struct shs_waiter *w);
 void shs_hold_mode(struct shs_object *obj, u32 mode);
 void shs_hold_end(struct shs_object *obj, u32 id, u32 mode, enum shs_event why);
@@ -400,7 +402,7 @@ void shs_counter_reset(struct shs_object *obj, u32 index, u64 arg, u64 *old);
 u32 shs_mutex_new_word(u32 flags);
 void shs_mutex_be_fair(struct shs_object *obj);
 bool shs_mutex_died(const struct shs_object *obj);
-void shs_mutex_clear_died(struct shs_object *obj);
+int shs_mutex_clear_died(struct shs_object *obj);
 bool shs_mutex_is_nested(const struct shs_object *obj, const struct shs_waiter *w);
 u32 shs_mutex_owner(const struct shs_object *obj);
 
@@ -429,6 +431,7 @@ void shs_ticket_drop(struct shs_object *obj, struct shs_ticket *t, bool pass,
 u32 shs_condvar_notify(struct shs_object *obj, u64 count, struct shs_wakes *wakes);
 u32 shs_once_state(const struct shs_object *obj);
 int shs_once_finish(struct shs_object *obj, u32 id, bool done, const void *value);
+int shs_forget_death(struct shs_object *obj);
 int shs_recover(struct shs_object *obj, struct shs_attachment *att);
 
 #endif

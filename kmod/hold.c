@@ -9,9 +9,12 @@
  */
 #include "core.h"
 
-static u64 waited(const struct shs_waiter *w)
+/* 0 if ns is; the fast clock may step back a little. */
+u64 shs_time_since(u64 ns)
 {
-	return w->since_ns ? shs_now_ns() - w->since_ns : 0;
+	u64 now = shs_now_ns();
+
+	return ns && now > ns ? now - ns : 0;
 }
 
 /* w became the owner, writer, upgrader or runner; before it an upgrader may have held. */
@@ -31,7 +34,7 @@ void shs_hold_begin(struct shs_object *obj, struct shs_waiter *w)
 		.depth = 1,
 	};
 	shs_graph_unlock(obj);
-	shs_trace(obj, SHS_EVENT_ACQUIRE, h->id, w->mode, waited(w));
+	shs_trace(obj, SHS_EVENT_ACQUIRE, h->id, w->mode, shs_time_since(w->since_ns));
 }
 
 void shs_hold_mode(struct shs_object *obj, u32 mode)
@@ -46,7 +49,7 @@ void shs_hold_end(struct shs_object *obj, u32 id, u32 mode, enum shs_event why)
 {
 	struct shs_hold *h = &obj->hold;
 
-	shs_trace(obj, why, id, mode, h->id == id ? shs_now_ns() - h->since_ns : 0);
+	shs_trace(obj, why, id, mode, h->id == id ? shs_time_since(h->since_ns) : 0);
 	if (!h->id)
 		return;
 	shs_graph_lock(obj);
@@ -58,21 +61,23 @@ void shs_hold_end(struct shs_object *obj, u32 id, u32 mode, enum shs_event why)
 /* w's lane counts a reader more. */
 void shs_read_begin(struct shs_object *obj, struct shs_waiter *w)
 {
+	bool first = atomic64_read(shs_lane(w->att, w->lane)) == 1;
 	struct shs_read *r;
 
-	shs_trace(obj, SHS_EVENT_ACQUIRE, w->att->id, SHS_MODE_READ, waited(w));
+	shs_trace(obj, SHS_EVENT_ACQUIRE, w->att->id, SHS_MODE_READ,
+		  shs_time_since(w->since_ns));
 	if (!w->att->reads)
 		return;
 	r = &w->att->reads[w->lane];
 	shs_graph_lock(obj);
-	if (list_empty(&r->node)) {
-		r->thread = get_pid(w->thread);
-		r->since_ns = shs_now_ns();
-		list_add_tail(&r->node, &obj->reads);
-	} else if (r->thread != w->thread) {
+	if (first || r->thread != w->thread) {
 		put_pid(r->thread);	/* a lane that threads share: nobody knows who is left */
-		r->thread = NULL;
+		r->thread = first ? get_pid(w->thread) : NULL;
 	}
+	if (first)			/* user space may have given the lane back before */
+		r->since_ns = shs_now_ns();
+	if (list_empty(&r->node))
+		list_add_tail(&r->node, &obj->reads);
 	shs_graph_unlock(obj);
 }
 
@@ -92,5 +97,5 @@ void shs_read_end(struct shs_attachment *att, u32 lane, enum shs_event why)
 		r->thread = NULL;
 		shs_graph_unlock(obj);
 	}
-	shs_trace(obj, why, att->id, SHS_MODE_READ, since ? shs_now_ns() - since : 0);
+	shs_trace(obj, why, att->id, SHS_MODE_READ, shs_time_since(since));
 }

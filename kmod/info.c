@@ -88,7 +88,7 @@ static void get_holder(const struct shs_object *obj, struct shs_ioc_info *i)
 	if (h) {
 		i->holder_tid = pid_vnr(h->thread);
 		i->depth = obj->flags & SHS_INIT_RECURSIVE ? h->depth : 0;
-		i->held_ns = shs_now_ns() - h->since_ns;
+		i->held_ns = shs_time_since(h->since_ns);
 	}
 }
 

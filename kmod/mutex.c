@@ -190,7 +190,7 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 			continue;
 		head = list_first_entry(&obj->queue, struct shs_waiter, node);
 		if (obj->flags & SHS_INIT_FIFO || head->next ||
-		    shs_now_ns() - head->since_ns > SHS_HANDOFF_NS) {
+		    shs_time_since(head->since_ns) > SHS_HANDOFF_NS) {
 			if (hand_off(obj, head, old, wakes))
 				return;
 			continue;
@@ -299,8 +299,8 @@ bool shs_mutex_died(const struct shs_object *obj)
 	return READ_ONCE(*word_of(obj)) & SHS_WORD_DIED;
 }
 
-/* By a single operation that holds the word. */
-void shs_mutex_clear_died(struct shs_object *obj)
+/* For who holds the word, as an attachment or a single operation: 0 or -EAGAIN. */
+int shs_mutex_clear_died(struct shs_object *obj)
 {
 	u32 *word = word_of(obj), old;
 	int i;
@@ -309,8 +309,9 @@ void shs_mutex_clear_died(struct shs_object *obj)
 	for (i = 0; i < SHS_CAS_TRIES; i++) {
 		old = READ_ONCE(*word);
 		if (cmpxchg(word, old, old & ~SHS_WORD_DIED) == old)
-			return;
+			return 0;
 	}
+	return -EAGAIN;
 }
 
 const struct shs_kind_ops shs_mutex_ops = {

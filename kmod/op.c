@@ -323,15 +323,10 @@ static int check_notice(const struct call *c)
 	died |= obj->lost;	/* in the word a hostile writer may have wiped it out */
 	if (died && obj->kind != SHS_KIND_CELL) {
 		c->op->notice = SHS_NOTICE_OWNER_DIED;
-		if (c->op->flags & SHS_OP_RECOVER) {
-			obj->lost = false;
-			if (obj->kind == SHS_KIND_RWLOCK)
-				obj->rwlock.died = false;
-			else
-				shs_mutex_clear_died(obj);
-		} else if (c->rule->uses & WRITES) {
+		if (c->op->flags & SHS_OP_RECOVER)
+			ret = shs_forget_death(obj);
+		else if (c->rule->uses & WRITES)
 			ret = -EUCLEAN;
-		}
 	}
 	spin_unlock(&obj->lock);
 	return ret;

@@ -1365,5 +1365,6 @@ OTHER_TEST(text, EAGAIN, "../kmod/tests/mutex_test.c")
 OTHER_TEST(LOCK, EAGAIN, "../kmod/tests/mutex_test.c")
 OTHER_TEST(UNLOCK, EAGAIN, "../kmod/tests/mutex_test.c")
 OTHER_TEST(WAIT, EAGAIN, "../kmod/tests/mutex_test.c")
+OTHER_TEST(RECOVER, EAGAIN, "../kmod/tests/mutex_test.c")
 
 TEST_HARNESS_MAIN

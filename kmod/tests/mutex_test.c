@@ -327,7 +327,7 @@ TEST(mutex_clear_died)
 	CHECK(shs_mutex_died(&box.obj));
 	CHECK_EQ(shs_mutex_owner(&box.obj), KERNEL);
 	spin_lock(&box.obj.lock);
-	shs_mutex_clear_died(&box.obj);
+	CHECK_EQ(shs_forget_death(&box.obj), 0);
 	spin_unlock(&box.obj.lock);
 	CHECK(!shs_mutex_died(&box.obj));
 	CHECK_EQ(word(), KERNEL);
@@ -387,6 +387,31 @@ TEST(mutex_hostile_word_of_owner)
 	env_race = NULL;
 	CHECK_EQ(box_wake(&box, 1, 0), -EOWNERDEAD);
 	CHECK_EQ(word(), 2);
+}
+
+static int recover(int i)
+{
+	int ret;
+
+	spin_lock(&box.obj.lock);
+	ret = shs_recover(&box.obj, &box.att[i]);
+	spin_unlock(&box.obj.lock);
+	return ret;
+}
+
+/* What is not declared good stays to be declared. */
+TEST(mutex_hostile_word_of_recovery)
+{
+	start_change(SHS_INIT_STRICT, D);
+	env_race = NULL;
+	CHECK_EQ(box_try(&box, 0, 0), -EOWNERDEAD);
+	env_race = flip_waiters;
+	CHECK_EQ(recover(0), -EAGAIN);
+	env_race = NULL;
+	CHECK(shs_mutex_died(&box.obj));
+	CHECK_EQ(recover(0), 0);
+	CHECK_EQ(recover(0), -EINVAL);
+	CHECK_EQ(recover(1), -EPERM);
 }
 
 /* With strict order and such a word the head is kicked, and not wedged for good. */

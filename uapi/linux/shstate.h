@@ -521,7 +521,8 @@ struct shs_ioc_threads {
  * -ENODATA: never; -EOPNOTSUPP: the object was created without it.  The first entry is
  * the refused thread with what it wanted; each waits (or wanted to wait) for its object,
  * which the next one holds, the last one's the first.  Of a longer cycle the first
- * SHS_CYCLE_MAX.
+ * SHS_CYCLE_MAX.  It tells of waits on objects of the mount that the caller may have no
+ * right to open.
  */
 struct shs_ioc_cycle {
 	__u32 size;
