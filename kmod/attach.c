@@ -27,18 +27,20 @@ bool shs_mm_is_gone(const struct shs_attachment *att)
 
 bool shs_thread_is_gone(struct pid *thread)
 {
+	const struct task_struct *task;
 	bool gone;
 
 	rcu_read_lock();
-	gone = !pid_task(thread, PIDTYPE_PID);
+	task = pid_task(thread, PIDTYPE_PID);
+	gone = !task || task->flags & PF_EXITING;	/* a leader stays for the others */
 	rcu_read_unlock();
 	return gone;
 }
 
 /*
- * Why: from the thread group that attached, for close may run anywhere.  If that is
- * not exiting and its mm is in use, it unmapped; if the mm is not, it went on to
- * another by exec.
+ * Why: from the thread group that attached, for close may run anywhere.  If its mm is
+ * in use, it unmapped; if not and it is not exiting (its leader perhaps, before the
+ * others), it went on to another by exec.
  */
 static void find_why(const struct shs_attachment *att, struct shs_death_record *d)
 {
@@ -53,13 +55,15 @@ static void find_why(const struct shs_attachment *att, struct shs_death_record *
 		rcu_read_unlock();
 		return;
 	}
-	if (task->signal->flags & SIGNAL_GROUP_EXIT || task->flags & PF_EXITING) {
+	if (!shs_mm_is_gone(att)) {
+		d->why = SHS_WHY_UNMAP;
+	} else if (task->signal->flags & SIGNAL_GROUP_EXIT || task->flags & PF_EXITING) {
 		code = task->signal->flags & SIGNAL_GROUP_EXIT ?
 		       task->signal->group_exit_code : task->exit_code;
 		d->why = code & 0x7f ? SHS_WHY_SIGNAL : SHS_WHY_EXIT;
 		d->code = code & 0x7f ?: code >> 8 & 0xff;
 	} else {
-		d->why = shs_mm_is_gone(att) ? SHS_WHY_EXEC : SHS_WHY_UNMAP;
+		d->why = SHS_WHY_EXEC;
 	}
 	rcu_read_unlock();
 }

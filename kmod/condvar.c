@@ -111,6 +111,16 @@ void shs_ticket_drop(struct shs_object *obj, struct shs_ticket *t, bool pass,
 	obj->condvar.tickets--;
 }
 
+/* A notify that t has goes to the next. */
+void shs_ticket_forgo(struct shs_object *obj, struct shs_ticket *t, struct shs_wakes *wakes)
+{
+	lockdep_assert_held(&obj->lock);
+	if (t->expired || t->w.result)
+		return;
+	t->w.result = -ENXIO;
+	shs_condvar_notify(obj, 1, wakes);
+}
+
 /*
  * Queued tickets of the dead attachment were settled with -ENXIO already.  One that
  * had been notified gives the notify to the next and is marked the same, so that it
@@ -123,12 +133,9 @@ static void condvar_repair(struct shs_object *obj, struct shs_attachment *att,
 	struct shs_ticket *t;
 
 	lockdep_assert_held(&obj->lock);
-	list_for_each_entry(t, &att->tickets, att_node) {
-		if (t->expired || t->w.result || t->requeued)
-			continue;
-		t->w.result = -ENXIO;
-		shs_condvar_notify(obj, 1, wakes);
-	}
+	list_for_each_entry(t, &att->tickets, att_node)
+		if (!t->requeued)
+			shs_ticket_forgo(obj, t, wakes);
 }
 
 const struct shs_kind_ops shs_condvar_ops = {

@@ -199,6 +199,24 @@ static int sleep_on_ticket(struct condwait *c)
 	return ret;
 }
 
+/*
+ * The ticket is its sleeper's again.  If that goes away for a signal, it has a notify
+ * that the end of the attachment, which came meanwhile, left to it; now nobody may come
+ * back for that.
+ */
+static void end_requeue(struct condwait *c, bool interrupted)
+{
+	struct shs_object *obj = c->att->obj;
+	struct shs_wakes wakes = { };
+
+	spin_lock(&obj->lock);
+	c->ticket->requeued = false;
+	if (interrupted && c->att->state == SHS_ATT_DEAD)
+		shs_ticket_forgo(obj, c->ticket, &wakes);
+	spin_unlock(&obj->lock);
+	shs_wakes_flush(&wakes);
+}
+
 static int take_back(struct condwait *c)
 {
 	static const struct shs_deadline never = { KTIME_MAX, CLOCK_MONOTONIC };
@@ -212,8 +230,17 @@ static int take_back(struct condwait *c)
 			ret = -ERESTARTSYS;
 		cond_resched();
 	}
+	end_requeue(c, ret == -ERESTARTSYS);
+	return ret;
+}
+
+/* -ENXIO: the attachment ended after the notify, and passed it on. */
+static int result_of(struct condwait *c)
+{
+	int ret;
+
 	spin_lock(&c->att->obj->lock);
-	t->requeued = false;
+	ret = c->ticket->w.result;
 	spin_unlock(&c->att->obj->lock);
 	return ret;
 }
@@ -233,8 +260,8 @@ static int condwait(struct condwait *c, bool started)
 	ret = slept == -ERESTARTSYS ? slept : take_back(c);
 	if (ret == -ERESTARTSYS && !fatal_signal_pending(current))
 		return ret;
-	if (!slept && c->ticket->expired)
-		slept = -ETIMEDOUT;
+	if (!slept)
+		slept = c->ticket->expired ? -ETIMEDOUT : result_of(c);
 	ticket_end(c->att, c->ticket, ret && ret != -EOWNERDEAD);
 	return ret ?: slept;
 }

@@ -241,8 +241,7 @@ struct shs_object {
 	} guard;
 
 	struct shs_death_record death;	/* [l] */
-	u64 serial;			/* unique for the life of the module */
-	u64 ino;			/* of its inode */
+	u64 serial;			/* unique for the life of the module; its inode number */
 	u64 created_ns;			/* CLOCK_REALTIME */
 	kuid_t uid;			/* whom it is charged to */
 	u64 charged;			/* bytes; guard */
@@ -428,6 +427,7 @@ int shs_condvar_bind(struct shs_object *obj, u64 mutex_serial);
 void shs_ticket_add(struct shs_object *obj, struct shs_ticket *t);
 void shs_ticket_drop(struct shs_object *obj, struct shs_ticket *t, bool pass,
 		     struct shs_wakes *wakes);
+void shs_ticket_forgo(struct shs_object *obj, struct shs_ticket *t, struct shs_wakes *wakes);
 u32 shs_condvar_notify(struct shs_object *obj, u64 count, struct shs_wakes *wakes);
 u32 shs_once_state(const struct shs_object *obj);
 int shs_once_finish(struct shs_object *obj, u32 id, bool done, const void *value);

@@ -38,8 +38,7 @@ static struct inode *new_object_inode(struct super_block *sb, struct shs_idmap *
 		shs_object_free(obj);
 		return ERR_PTR(-ENOMEM);
 	}
-	inode->i_ino = get_next_ino();
-	obj->ino = inode->i_ino;
+	inode->i_ino = obj->serial;
 	inode_init_owner(idmap, inode, dir, mode);
 	shs_inode_init_ts(inode);
 	inode->i_op = &object_iops;
@@ -291,7 +290,7 @@ static struct inode *new_root_inode(struct super_block *sb)
 
 	if (!inode)
 		return NULL;
-	inode->i_ino = get_next_ino();
+	inode->i_ino = SHS_ROOT_INO;
 	inode_init_owner(shs_nop_idmap, inode, NULL, S_IFDIR | DEFAULT_MODE);
 	inode->i_uid = make_kuid(sb->s_user_ns, 0);
 	inode->i_gid = make_kgid(sb->s_user_ns, 0);

@@ -198,21 +198,24 @@ static const char * const why_name[] = {
 
 static void show_value(struct seq_file *m, struct shs_object *obj)
 {
+	bool once = obj->kind == SHS_KIND_ONCE, known = true;
 	u64 v;
 
-	if (obj->kind == SHS_KIND_ONCE) {
-		seq_printf(m, "once:\t%u\n", shs_once_state(obj));
-		return;
-	}
-	if (!shs_type_is_number(obj->type) || obj->kind == SHS_KIND_CELL)
+	if (!once && (!shs_type_is_number(obj->type) || obj->kind == SHS_KIND_CELL))
 		return;
 	spin_lock(&obj->lock);
-	if (obj->kind == SHS_KIND_COUNTER)
+	if (once)
+		v = shs_once_state(obj);
+	else if (obj->kind == SHS_KIND_COUNTER)
 		shs_counter_sum(obj, 0, &v);
 	else
-		v = shs_number_load(obj->type, shs_slot_published(obj));
+		known = shs_number_snapshot(obj, 0, &v);
 	spin_unlock(&obj->lock);
-	seq_printf(m, shs_type_is_signed(obj->type) ? "value:\t%lld\n" : "value:\t%llu\n", v);
+	if (once)
+		seq_printf(m, "once:\t%llu\n", v);
+	else if (known)
+		seq_printf(m, shs_type_is_signed(obj->type) ? "value:\t%lld\n" :
+			   "value:\t%llu\n", v);
 }
 
 void shs_show_object(struct seq_file *m, struct shs_object *obj, bool readable)

@@ -23,8 +23,10 @@
 #include <linux/cred.h>
 #include "shstate.h"
 
+#define NAME_BYTES	256ULL	/* charged for a name, which pins a directory entry */
+
 struct kmem_cache *shs_object_cache;
-static atomic64_t last_serial;
+static atomic64_t last_serial = ATOMIC64_INIT(SHS_ROOT_INO);
 
 static void guard_init(struct shs_object *obj, u32 kind)
 {
@@ -123,7 +125,8 @@ void shs_object_free(struct shs_object *obj)
 	xa_destroy(&obj->atts);
 	put_pid(obj->death.pid);
 	put_pid(obj->hold.thread);
-	shs_uncharge(obj->sb, obj->uid, 1, 0);
+	/* names, if the mount goes */
+	shs_uncharge(obj->sb, obj->uid, 1, obj->names * NAME_BYTES);
 	kmem_cache_free(shs_object_cache, obj);
 }
 
@@ -166,14 +169,18 @@ bool shs_object_release(struct shs_object *obj)
 void shs_object_unlink(struct shs_object *obj)
 {
 	drop_count(obj, &obj->names);
+	shs_uncharge(obj->sb, obj->uid, 0, NAME_BYTES);
 }
 
 int shs_object_link(struct shs_object *obj)
 {
-	int ret = 0;
+	int ret;
 
 	if (!shs_is_ready(obj))
 		return -EINVAL;
+	ret = shs_charge(obj->sb, obj->uid, 0, NAME_BYTES);
+	if (ret)
+		return ret;
 	spin_lock(&obj->lock);
 	if (obj->gone)
 		ret = -ENOENT;
@@ -182,6 +189,8 @@ int shs_object_link(struct shs_object *obj)
 	else
 		obj->names++;
 	spin_unlock(&obj->lock);
+	if (ret)
+		shs_uncharge(obj->sb, obj->uid, 0, NAME_BYTES);
 	return ret;
 }
 
@@ -392,6 +401,22 @@ free_shell:
 
 /* ---- pages ---- */
 
+static u64 pages_size(const struct shs_object *obj)
+{
+	return control_pages_size(obj) + shared_pages_size(obj);
+}
+
+/* Once so, for good. */
+static bool is_paged(struct shs_object *obj)
+{
+	bool paged;
+
+	spin_lock(&obj->lock);
+	paged = obj->paged;
+	spin_unlock(&obj->lock);
+	return paged;
+}
+
 static void move_to_pages(struct shs_object *obj, void *control, void *shared)
 {
 	spin_lock(&obj->lock);
@@ -404,41 +429,55 @@ static void move_to_pages(struct shs_object *obj, void *control, void *shared)
 	spin_unlock(&obj->lock);
 }
 
-static int page_in(struct shs_object *obj)
+static void free_pages_of(const struct shs_object *obj, void *control, void *shared)
 {
-	u64 bytes = control_pages_size(obj) + shared_pages_size(obj);
+	if (control)
+		free_pages_exact(control, control_pages_size(obj));
+	if (shared)
+		free_pages_exact(shared, shared_pages_size(obj));
+}
+
+/* True if they are its pages now; false: it has got some meanwhile. */
+static bool page_in(struct shs_object *obj, void *control, void *shared)
+{
+	bool first;
+
+	shs_guard_lock(obj, false);
+	first = !obj->paged;
+	if (first) {
+		move_to_pages(obj, control, shared);
+		kvfree(obj->data);
+		obj->data = NULL;
+		obj->charged += pages_size(obj) - data_size(obj);
+	}
+	shs_guard_unlock(obj, false);
+	return first;
+}
+
+/*
+ * 0, -ENOSPC, -EDQUOT or -ENOMEM.  Pages are sought before the guard is taken, for it
+ * may take long, and others use the object meanwhile.
+ */
+int shs_object_page_in(struct shs_object *obj)
+{
 	void *control, *shared = NULL;
 	int ret;
 
-	if (obj->paged)
+	if (is_paged(obj))
 		return 0;
-	ret = shs_charge(obj->sb, obj->uid, 0, bytes);
+	ret = shs_charge(obj->sb, obj->uid, 0, pages_size(obj));
 	if (ret)
 		return ret;
 	control = alloc_pages_exact(control_pages_size(obj), SHS_GFP_PAGES);
 	if (control && obj->geo.shared_bytes)
 		shared = alloc_pages_exact(shared_pages_size(obj), SHS_GFP_PAGES);
-	if (!control || (obj->geo.shared_bytes && !shared)) {
-		if (control)
-			free_pages_exact(control, control_pages_size(obj));
-		shs_uncharge(obj->sb, obj->uid, 0, bytes);
-		return -ENOMEM;
+	if (!control || (obj->geo.shared_bytes && !shared))
+		ret = -ENOMEM;
+	if (!ret && page_in(obj, control, shared)) {
+		shs_uncharge(obj->sb, obj->uid, 0, data_size(obj));
+		return 0;
 	}
-	move_to_pages(obj, control, shared);
-	kvfree(obj->data);
-	obj->data = NULL;
-	shs_uncharge(obj->sb, obj->uid, 0, data_size(obj));
-	obj->charged += bytes - data_size(obj);
-	return 0;
-}
-
-/* 0, -ENOSPC, -EDQUOT or -ENOMEM. */
-int shs_object_page_in(struct shs_object *obj)
-{
-	int ret;
-
-	shs_guard_lock(obj, false);
-	ret = page_in(obj);
-	shs_guard_unlock(obj, false);
+	free_pages_of(obj, control, shared);
+	shs_uncharge(obj->sb, obj->uid, 0, pages_size(obj));
 	return ret;
 }

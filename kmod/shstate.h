@@ -74,6 +74,8 @@ void shs_process_name(char *name, const struct task_struct *task);
 int shs_att_check(const struct shs_attachment *att);
 
 /* wait.c */
+#define SHS_ROOT_INO	1	/* inode number of the directory; an object's is its serial */
+
 struct shs_deadline {
 	ktime_t at;		/* KTIME_MAX: none */
 	clockid_t clock;

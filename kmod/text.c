@@ -194,15 +194,13 @@ static int parse(char *s, const struct shs_object *obj, struct shs_ioc_op *op)
 {
 	char *colon;
 	bool add;
-	int ret;
 
 	s = strim(s);
 	colon = strchr(s, ':');
 	if (colon) {
 		*colon = '\0';
-		ret = isdigit(*s) ? kstrtou32(s, 10, &op->index) : -EINVAL;
-		if (ret)
-			return ret;
+		if (!isdigit(*s) || kstrtou32(s, 10, &op->index))
+			return -EINVAL;
 		s = colon + 1;
 	}
 	add = *s == '+';

@@ -34,7 +34,7 @@ static void add_holder(struct list *l, const struct shs_attachment *att, struct 
 		.tid = pid_vnr(thread),
 		.since_ns = monotonic_here(since_ns),
 		.count = count,
-		.object = l->obj->ino,
+		.object = l->obj->serial,
 	};
 
 	strscpy(entry.comm, att->comm, sizeof(entry.comm));

@@ -26,7 +26,7 @@ DECLARE_EVENT_CLASS(shstate_moment,
 	),
 
 	TP_fast_assign(
-		__entry->object = obj->ino;
+		__entry->object = obj->serial;
 		__entry->kind = obj->kind;
 		__entry->id = id;
 		__entry->mode = mode;
@@ -64,7 +64,7 @@ DECLARE_EVENT_CLASS(shstate_span,
 	),
 
 	TP_fast_assign(
-		__entry->object = obj->ino;
+		__entry->object = obj->serial;
 		__entry->kind = obj->kind;
 		__entry->id = id;
 		__entry->mode = mode;

@@ -105,7 +105,7 @@ void shs_describe(struct shs_thread_info *info, const struct shs_object *obj,
 		.tid = pid_vnr(w->thread),
 		.since_ns = w->since_ns + shs_clock_offset(CLOCK_MONOTONIC),
 		.count = 1,
-		.object = obj->ino,
+		.object = obj->serial,
 	};
 	if (w->att)
 		strscpy(info->comm, w->att->comm, sizeof(info->comm));

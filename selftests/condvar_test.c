@@ -5,6 +5,7 @@
  */
 #include "shs.h"
 #include <pthread.h>
+#include <sys/syscall.h>
 
 FIXTURE(condvar) {
 	int fd, mutex_fd;
@@ -460,6 +461,58 @@ TEST_F(condvar, thread_ended_after_interruption)
 		shs_say(&ended);
 		for (;;)
 			pause();
+	}
+	shs_hear(&ended);
+	second = waiter(self, WAIT_FOREVER, NULL);
+	SHS_AWAIT(self->fd, info.waiters == 2);
+	EXPECT_EQ(1, notify(self->fd, 1));
+	EXPECT_EQ(0, shs_reap(second));
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+	EXPECT_EQ(-SIGKILL, shs_kill(first));
+}
+
+static struct shs_pipe *told;
+
+/* Interrupts the first thread in its wait, and says when that has ended. */
+static void *outlive(void *fd)
+{
+	pid_t leader = getpid();
+	char path[40], text[300];
+
+	SHS_AWAIT((int)(long)fd, info.waiters == 1);
+	syscall(SYS_tgkill, leader, leader, SIGUSR1);
+	snprintf(path, sizeof(path), "/proc/%d/stat", leader);
+	do {
+		FILE *stat = fopen(path, "r");
+
+		if (!stat || !fgets(text, sizeof(text), stat))
+			_exit(2);
+		fclose(stat);
+	} while (!strstr(text, ") Z "));
+	shs_say(told);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* The same of the first thread, which stays a zombie as long as the others live. */
+TEST_F(condvar, leader_ended_after_interruption)
+{
+	struct shs_pipe ended = shs_pipe();
+	pid_t first, second;
+
+	handle(SIGUSR1, 0);
+	told = &ended;
+	first = shs_fork();
+	if (!first) {
+		struct shs_att att[2];
+		pthread_t thread;
+
+		if (shs_attach(&att[0], self->fd) || shs_attach(&att[1], self->mutex_fd) ||
+		    pthread_create(&thread, NULL, outlive, (void *)(long)self->fd) ||
+		    (long)wait_once(att) != -EINTR)
+			_exit(1);
+		syscall(SYS_exit, 0);
 	}
 	shs_hear(&ended);
 	second = waiter(self, WAIT_FOREVER, NULL);

@@ -3,6 +3,7 @@
  * Objects as files: names, permissions, text, limits, life and death.
  */
 #include "shs.h"
+#include <pthread.h>
 
 #include <dirent.h>
 #include <sys/statfs.h>
@@ -551,6 +552,7 @@ TEST_F(fs, text_write_element)
 	EXPECT_EQ(0, shs_write(fd, "9\n"));
 	EXPECT_STREQ("9 7 2", shs_text(fd));
 	EXPECT_EQ(-EINVAL, shs_write(fd, "3:1\n"));
+	EXPECT_EQ(-EINVAL, shs_write(fd, "4294967297:1\n"));
 	EXPECT_EQ(-EINVAL, shs_write(fd, "1:\n"));
 	EXPECT_STREQ("9 7 2", shs_text(fd));
 }
@@ -885,6 +887,56 @@ static bool fdinfo_has(int fd, const char *key, const char *value)
 	if (file)
 		fclose(file);
 	return found;
+}
+
+static void *attach_to(void *fd)
+{
+	struct shs_ioc_attach attach = { .size = sizeof(attach) };
+	int att = ioctl((int)(long)fd, SHS_IOC_ATTACH, &attach);
+
+	if (att >= 0)
+		close(att);
+	return NULL;
+}
+
+/* The first attach moves the state of a once, while fdinfo tells of it. */
+TEST_F(fs, fdinfo_beside_attach)
+{
+	for (int i = 0; i < 200; i++) {
+		int fd = shs_create(SHS_KIND_ONCE, SHS_TYPE_NONE, 0);
+		pthread_t thread;
+
+		ASSERT_EQ(0, pthread_create(&thread, NULL, attach_to, (void *)(long)fd));
+		for (int j = 0; j < 3; j++)
+			EXPECT_TRUE(fdinfo_has(fd, "once:", "0"));
+		ASSERT_EQ(0, pthread_join(thread, NULL));
+		close(fd);
+	}
+}
+
+/* Names are charged, or one object could pin directory entries without end. */
+TEST_F(fs, names_are_limited)
+{
+	char name[20];
+	int fd, err, n;
+
+	ASSERT_EQ(0, umount(SHS_DIR));
+	ASSERT_EQ(0, mount("shstate", SHS_DIR, "shstate", 0, "size=64k,size_user=64k"));
+	fd = shs_create(SHS_KIND_ONCE, SHS_TYPE_NONE, 0);
+	for (n = 0, err = 0; !err && n < 1000; n++) {
+		snprintf(name, sizeof(name), "name%d", n);
+		err = shs_link(fd, name);
+	}
+	EXPECT_EQ(-ENOSPC, err);
+	EXPECT_LT(200, n);
+	EXPECT_EQ(0, shs_unlink("name0"));
+	EXPECT_EQ(0, shs_link(fd, "again"));
+	EXPECT_EQ(-ENOSPC, shs_link(fd, name));
+	EXPECT_EQ(0, rename(SHS_DIR "/name1", SHS_DIR "/name2"));
+	EXPECT_EQ(-ENOSPC, shs_link(fd, name));
+	EXPECT_EQ(0, shs_unlink("name2"));
+	EXPECT_EQ(0, shs_link(fd, name));
+	close(fd);
 }
 
 /* fdinfo says what the object is and who holds it, on both sorts of descriptor. */

@@ -452,6 +452,46 @@ TEST_F(process, leader_vanishes)
 	EXPECT_EQ(SHS_WHY_EXIT, death.why);
 }
 
+static struct shs_att *unmapped;
+
+static void *unmap_without_leader(void *leader)
+{
+	char path[40], text[300];
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", (int)(long)leader);
+	do {
+		FILE *stat = fopen(path, "r");
+
+		if (!stat || !fgets(text, sizeof(text), stat))
+			_exit(2);
+		fclose(stat);
+	} while (!strstr(text, ") Z "));
+	munmap(unmapped->private, unmapped->is.private_size);
+	_exit(3);
+	return NULL;
+}
+
+/* That the leader has ended is not why the lock is lost if another thread unmaps it. */
+TEST_F(process, leader_vanishes_and_another_unmaps)
+{
+	pid_t child = shs_fork();
+	struct shs_ioc_death death;
+
+	if (!child) {
+		struct shs_att att;
+		pthread_t thread;
+
+		unmapped = &att;
+		if (shs_attach(&att, self->fd) || shs_lock(&att) ||
+		    pthread_create(&thread, NULL, unmap_without_leader, (void *)(long)getpid()))
+			_exit(1);
+		syscall(SYS_exit, 0);
+	}
+	EXPECT_EQ(3, shs_reap(child));
+	EXPECT_EQ(0, shs_death(self->fd, &death));
+	EXPECT_EQ(SHS_WHY_UNMAP, death.why);
+}
+
 /*
  * Descriptors that travel
  */

@@ -141,6 +141,9 @@ static void check_tickets(void)
 			env_fail("%c of a dead attachment is queued", cv_name(a));
 		if (!cv_has_ticket(a))
 			continue;
+		if (a->state == INTERRUPTED && cv_has_credit(a) &&
+		    cv_process(a)->condvar.state == SHS_ATT_DEAD)
+			env_fail("%c keeps a notify for which it need not come back", cv_name(a));
 		tickets++;
 		files[a->process]++;
 	}

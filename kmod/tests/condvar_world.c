@@ -138,6 +138,8 @@ static void wait_over(struct actor *a, int ret, bool began)
 	a->task.waits = NULL;
 	a->task.asleep = false;
 	if (ret == -ERESTARTSYS && !a->task.killed) {
+		if (p->condvar.state == SHS_ATT_DEAD)	/* nobody need come back */
+			cv_credit.dropped += had;
 		a->state = INTERRUPTED;
 		return;
 	}

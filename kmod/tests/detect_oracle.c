@@ -207,9 +207,9 @@ static bool is_listed(const struct shs_object *obj, const struct shs_read *r)
 static void check_lane(const struct shs_object *obj, const struct shs_read *r, u64 count)
 {
 	if (count && !is_listed(obj, r))
-		env_fail("a reader of %llu is not in the books", obj->ino);
+		env_fail("a reader of %llu is not in the books", obj->serial);
 	if (!count && is_listed(obj, r) && !(detect_config->does & LANES_DOWN))
-		env_fail("a reader of %llu is in the books, and reads no more", obj->ino);
+		env_fail("a reader of %llu is in the books, and reads no more", obj->serial);
 }
 
 /* A lane that counts somebody is listed, and another only if user space took it back. */

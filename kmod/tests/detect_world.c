@@ -658,7 +658,7 @@ static void start_object(u32 o)
 
 	obj->kind = detect_config->kind[o];
 	obj->flags = detect_config->flags[o];
-	obj->ino = o;
+	obj->serial = o;
 	obj->control = &object->control;
 	obj->shared = &object->shared;
 	if (!is_rwlock(o))

@@ -114,7 +114,7 @@ void shs_describe(struct shs_thread_info *info, const struct shs_object *obj,
 		.flags = SHS_THREAD_WAITS,
 		.tid = w->thread->nr,
 		.count = 1,
-		.object = obj->ino,
+		.object = obj->serial,
 	};
 }
 

@@ -18,5 +18,5 @@ echo '#define release_mutex gap_and_release_mutex'
 from condwait.c begin resume sleep_on_ticket
 echo '#define resume resume_or_go_on'
 echo '#define shs_acquire acquire_or_go_on'
-from condwait.c take_back condwait
+from condwait.c end_requeue take_back result_of condwait
 from op.c check_notice

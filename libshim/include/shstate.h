@@ -732,9 +732,9 @@ void shs_object_drop(struct shs_object **object);
 
 /*
  * Releases the mutex, which this process holds, waits for a notify, takes the
- * mutex again. 0, -ETIMEDOUT and -EOWNERDEAD: it is held again. Wakes without a
- * cause are possible, hence wait_while. A rwlock that this process holds for writing
- * will do for a mutex (condition_variable_any).
+ * mutex again. 0, -ETIMEDOUT and -EOWNERDEAD: it is held again. It returns 0 for a
+ * notify only, but others may have had the mutex in between, hence wait_while. A rwlock
+ * that this process holds for writing will do for a mutex (condition_variable_any).
  *
  * -EPERM	the mutex is not held by this process, or the rwlock not for writing
  * -EINVAL	not a mutex or rwlock, of another mount, or others wait with another

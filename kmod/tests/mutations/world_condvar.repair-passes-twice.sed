@@ -1,3 +1,3 @@
 # in condvar.c
 # Once: not again when its sleeper leaves.
-/^static void condvar_repair/,/^}/ s/t->w.result = -ENXIO;//
+/^void shs_ticket_forgo/,/^}/ s/t->w.result = -ENXIO;//

@@ -1,3 +1,3 @@
 # in condvar.c
 # So does a dead one.
-/^static void condvar_repair/,/^}/ s/shs_condvar_notify\(.*//
+/^void shs_ticket_forgo/,/^}/ s/shs_condvar_notify\(.*//
