@@ -465,7 +465,7 @@ static struct shs_object *locked_object(const void *p)
 
 	for_each_object(o) {
 		object = &detect.object[o];
-		if (object->obj.lock.held && p == &object->shared.word)
+		if (spin_is_locked(&object->obj.lock) && p == &object->shared.word)
 			return &object->obj;
 	}
 	return NULL;

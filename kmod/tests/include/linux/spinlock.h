@@ -59,6 +59,11 @@ static inline void spin_unlock(spinlock_t *lock)
 		env.locks--;
 }
 
+static inline bool spin_is_locked(const spinlock_t *lock)
+{
+	return lock->held;
+}
+
 #define __acquire(lock) ((void)0)
 #define __release(lock) ((void)0)
 
