@@ -26,9 +26,11 @@ demo check quick soak mutants lint: wanted := build-essential pkg-config libsmar
 	busybox-static cpio xz-utils mmdebstrap debian-archive-keyring
 demo check: wanted += qemu-system-x86
 check quick soak mutants: wanted += gcc-multilib
+model: wanted := build-essential
+check model mutants: wanted += spin
 lint: wanted += perl cppcheck shellcheck
 
-.PHONY: all module programs tests packages demo check quick soak mutants kernels lint \
+.PHONY: all module programs tests packages demo check quick soak model mutants kernels lint \
 	install load unload clean help
 all: module programs
 
@@ -38,6 +40,7 @@ help:
 	@echo 'make check       run the tests on KERNELS="$(strip $(KERNELS))"'
 	@echo 'make quick       run the tests that match T= on K=uml, in seconds'
 	@echo 'make soak        kill at random for SOAK=60 seconds, and at every step; signals (K=uml)'
+	@echo 'make model       search the protocol models with Spin, and with each rule broken'
 	@echo 'make mutants     plant mistakes in the module that the tests must find (an hour)'
 	@echo 'make lint        checkpatch, sparse, cppcheck, shellcheck'
 	@echo 'make kernels     build the kernels kasan kcsan uml uml-kasan from source'
@@ -87,6 +90,9 @@ quick: tests
 soak: tests
 	@SHS_SOAK=$(SOAK) SHSTATE_MEMORY=$${SHSTATE_MEMORY:-10G} $(vm)/check -q $K -- \
 		'^(soak|steps|stress)_test$$'
+
+model: packages
+	@O=$O nice kmod/models/run
 
 mutants: tests
 	@tools/mutants/run
