@@ -44,12 +44,16 @@ static void *hidden(const struct handle *handle)
 	return slot(handle, __atomic_load_n(sequence_of(handle), __ATOMIC_ACQUIRE) + 1);
 }
 
-/* Only the holder of the write lock changes the sequence. */
+/*
+ * Only the holder of the write lock changes the sequence. He may go on in the slot that was
+ * shown until now, and who still copies that is to see the new sequence before it changes.
+ */
 static void publish(const struct handle *handle)
 {
 	uint64_t *sequence = sequence_of(handle);
 
 	__atomic_store_n(sequence, *sequence + 1, __ATOMIC_RELEASE);
+	__atomic_thread_fence(__ATOMIC_RELEASE);
 }
 
 void *shs_value_for(const struct shs_object *object, uint32_t mode)
