@@ -159,10 +159,11 @@ static int see(int fd)
 
 /*
  * Lets the n-th place fail, for all n. The call gives `usual` when nothing fails
- * (GOOD: 0 or more), and then `undo` takes it back; else it says ENOMEM or EFAULT.
+ * (GOOD: 0 or more, whatever), and then `undo` takes it back; else it says ENOMEM or EFAULT.
  * A failure that the kernel gets over is as none. There must be a place at all.
  */
 #define GOOD 0
+#define AS_USUAL(usual, ret) ((usual) == GOOD ? (ret) >= 0 : (ret) == (usual))
 #define NTH(usual, call, undo) do {						\
 	struct world before_ = look();						\
 	bool met_ = true;							\
@@ -174,7 +175,7 @@ static int see(int fd)
 		ret = (call);							\
 		met_ = disarm();						\
 		met_in_all_ += met_;						\
-		if ((usual) < 0 ? ret == (usual) : ret >= 0) {			\
+		if (AS_USUAL(usual, ret)) {					\
 			undo;							\
 		} else {							\
 			EXPECT_TRUE(ret == -ENOMEM || ret == -EFAULT)		\
@@ -183,7 +184,7 @@ static int see(int fd)
 		EXPECT_STREQ("nothing", difference(&before_))			\
 			TH_LOG("%s: %ld at place %d", #call, ret, n_);		\
 	}									\
-	EXPECT_TRUE((usual) < 0 ? ret == (usual) : ret >= 0)			\
+	EXPECT_TRUE(AS_USUAL(usual, ret))					\
 		TH_LOG("%s: %ld without a failure", #call, ret);		\
 	EXPECT_LT(0, met_in_all_) TH_LOG("%s: nothing failed", #call);		\
 	EXPECT_GT(NTH_MAX, n_);							\
@@ -246,6 +247,15 @@ TEST_F(nth, init)
 		SHS_INIT(.kind = SHS_KIND_ONCE, .flags = SHS_INIT_EPHEMERAL),
 		SHS_INIT(.kind = SHS_KIND_CELL, .type = SHS_TYPE_BYTES, .count = 4096,
 			 .value = ADDRESS(buffer), .value_size = 4096),
+		SHS_INIT(.kind = SHS_KIND_MUTEX, .type = SHS_TYPE_BYTES, .count = 8192,
+			 .flags = SHS_INIT_STRICT | SHS_INIT_RECURSIVE | SHS_INIT_COMMIT,
+			 .value = ADDRESS(buffer), .value_size = 8192),
+		SHS_INIT(.kind = SHS_KIND_RWLOCK, .type = SHS_TYPE_U64, .count = 3,
+			 .flags = SHS_INIT_DETECT | SHS_INIT_COMMIT),
+		SHS_INIT(.kind = SHS_KIND_ONCE, .type = SHS_TYPE_BYTES, .count = 8192,
+			 .flags = SHS_INIT_DONE, .value = ADDRESS(buffer), .value_size = 8192),
+		SHS_INIT(.kind = SHS_KIND_COUNTER, .type = SHS_TYPE_I64, .count = 512,
+			 .flags = SHS_INIT_LIVE),
 	};
 
 	for (int i = 0; i < ARRAY_SIZE(inits); i++) {
@@ -270,6 +280,12 @@ static const struct {
 	{ SHS_KIND_MUTEX, SHS_TYPE_U64, 3 }, { SHS_KIND_RWLOCK, SHS_TYPE_U64, 3 },
 	{ SHS_KIND_CELL, SHS_TYPE_U64, 1 },
 };
+
+static int create_with(__u32 flags, __u32 kind, __u32 type, __u32 count)
+{
+	return shs_create_as(&SHS_INIT(.kind = kind, .type = type, .count = count,
+				       .flags = flags));
+}
 
 TEST_F(nth, op_numeric)
 {
@@ -302,12 +318,17 @@ TEST_F(nth, op_numeric)
 /* Values that take a buffer of their own in the kernel, from one page and from several. */
 TEST_F(nth, op_bytes)
 {
-	static const __u32 kinds[] = { SHS_KIND_MUTEX, SHS_KIND_RWLOCK };
+	static const struct {
+		__u32 kind, flags;
+	} made[] = {
+		{ SHS_KIND_MUTEX }, { SHS_KIND_RWLOCK }, { SHS_KIND_MUTEX, SHS_INIT_COMMIT },
+		{ SHS_KIND_RWLOCK, SHS_INIT_COMMIT },
+	};
 	int cell;
 
 	memset(buffer, 7, sizeof(buffer));
-	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
-		int fd = see(shs_create(kinds[i], SHS_TYPE_BYTES, 12288));
+	for (int i = 0; i < ARRAY_SIZE(made); i++) {
+		int fd = see(create_with(made[i].flags, made[i].kind, SHS_TYPE_BYTES, 12288));
 
 		for (__u32 len = 300; len <= 12288; len += 12288 - 300) {
 			const struct shs_ioc_op write = SHS_OP(WRITE, .flags = SHS_OP_BYTES,
@@ -327,6 +348,42 @@ TEST_F(nth, op_bytes)
 				  .addr = ADDRESS(buffer))),
 	    op(cell, SHS_OP(STORE, .flags = SHS_OP_BYTES, .len = 4096,
 			    .addr = ADDRESS(zeroes))));
+}
+
+/* The same of what is committed, also by the mapped slots: hidden bytes are no value. */
+TEST_F(nth, op_commit)
+{
+	static const __u32 kinds[] = { SHS_KIND_MUTEX, SHS_KIND_RWLOCK };
+
+	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int fd = see(create_with(SHS_INIT_COMMIT, kinds[i], SHS_TYPE_U64, 3));
+
+		NTH(GOOD, op(fd, SHS_OP(WRITE, .index = 2, .arg = 5)),
+		    op(fd, SHS_OP(WRITE, .index = 2)));
+		NTH(GOOD, op(fd, SHS_OP(ADD, .arg = 5)), op(fd, SHS_OP(ADD, .arg = -5)));
+		NTH(GOOD, op(fd, SHS_OP(READ)), NOTHING_TO_UNDO);
+		NTH(GOOD, op(fd, SHS_OP(PEEK)), NOTHING_TO_UNDO);
+		NTH(GOOD, shs_write(fd, "7"), shs_write(fd, "0"));
+		forget();
+	}
+}
+
+/* Without lanes; and in the name of an attachment, with which it is gone. */
+TEST_F(nth, op_counters)
+{
+	int serial = see(create_with(SHS_INIT_SERIAL, SHS_KIND_COUNTER, SHS_TYPE_I64, 3));
+	int live = see(create_with(SHS_INIT_LIVE, SHS_KIND_COUNTER, SHS_TYPE_I64, 3));
+	struct shs_att att;
+
+	NTH(GOOD, op(serial, SHS_OP(ADD, .arg = 5)), op(serial, SHS_OP(ADD, .arg = -5)));
+	NTH(GOOD, op(serial, SHS_OP(RESET, .arg = 5)), op(serial, SHS_OP(RESET)));
+	NTH(GOOD, op(serial, SHS_OP(LOAD)), NOTHING_TO_UNDO);
+	ASSERT_EQ(0, shs_attach(&att, live));
+	NTH(GOOD, op(att.fd, SHS_OP(ADD, .index = 1, .arg = 5)),
+	    op(att.fd, SHS_OP(ADD, .index = 1, .arg = -5)));
+	NTH(GOOD, op(att.fd, SHS_OP(LOAD, .index = 1)), NOTHING_TO_UNDO);
+	NTH(-ENXIO, op(live, SHS_OP(ADD, .arg = 5)), NOTHING_TO_UNDO);
+	NTH(GOOD, op(live, SHS_OP(RESET, .arg = 5)), op(live, SHS_OP(RESET)));
 }
 
 /* The exchanges give something back as well, so they write the caller's memory first. */
@@ -396,15 +453,20 @@ static long attach(int fd)
 TEST_F(nth, attach)
 {
 	static const struct {
-		__u32 kind, type, count;
+		__u32 kind, type, count, flags;
 	} made[] = {
 		{ SHS_KIND_ATOMIC, SHS_TYPE_U64, 1536 }, { SHS_KIND_COUNTER, SHS_TYPE_I64, 512 },
 		{ SHS_KIND_MUTEX, SHS_TYPE_U64, 1 }, { SHS_KIND_RWLOCK, SHS_TYPE_U64, 1 },
 		{ SHS_KIND_CONDVAR }, { SHS_KIND_ONCE }, { SHS_KIND_CELL, SHS_TYPE_BYTES, 4096 },
+		{ SHS_KIND_COUNTER, SHS_TYPE_I64, 512, SHS_INIT_LIVE },
+		{ SHS_KIND_MUTEX, SHS_TYPE_BYTES, 8192, SHS_INIT_COMMIT | SHS_INIT_DETECT },
+		{ SHS_KIND_RWLOCK, SHS_TYPE_U64, 1, SHS_INIT_COMMIT | SHS_INIT_DETECT },
+		{ SHS_KIND_ONCE, SHS_TYPE_BYTES, 8192 },
 	};
 
 	for (int i = 0; i < ARRAY_SIZE(made); i++) {
-		int fd = see(shs_create(made[i].kind, made[i].type, made[i].count));
+		int fd = see(create_with(made[i].flags, made[i].kind, made[i].type,
+					 made[i].count));
 
 		close(attach(fd));
 		NTH(GOOD, attach(fd), close(ret));
@@ -528,16 +590,166 @@ TEST_F(nth, read_lock_and_convert)
 	NTH(GOOD, shs_convert(&att, &read), { shs_rdunlock(&att, 3); shs_lock(&att); });
 }
 
-/* A wait that cannot begin leaves the mutex with its owner. */
+/* Each level of a recursive lock is there or not; what is refused beside it is. */
+TEST_F(nth, lock_again)
+{
+	struct shs_att att, condition;
+	int fd = see(create_with(SHS_INIT_RECURSIVE, SHS_KIND_MUTEX, SHS_TYPE_U64, 1));
+
+	ASSERT_EQ(0, shs_attach(&condition, see(shs_create(SHS_KIND_CONDVAR, SHS_TYPE_NONE, 0))));
+	ASSERT_EQ(0, shs_attach(&att, fd));
+	NTH(GOOD, shs_lock(&att), shs_unlock(&att));
+	ASSERT_EQ(0, shs_lock(&att));
+	NTH(GOOD, shs_lock(&att), shs_unlock(&att));
+	NTH(GOOD, shs_trylock(&att), shs_unlock(&att));
+	ASSERT_EQ(0, shs_lock(&att));
+	NTH(GOOD, shs_unlock(&att), shs_lock(&att));
+	NTH(-EDEADLK, shs_wait(&condition, &SHS_WAIT(.mutex_fd = att.fd)), NOTHING_TO_UNDO);
+	EXPECT_EQ(2, shs_info(fd).depth);
+}
+
+static struct shs_ioc_recover recover;
+
+/* What a dead child left; then it is declared good, or lost. */
+TEST_F(nth, recover)
+{
+	static const __u32 kinds[] = { SHS_KIND_MUTEX, SHS_KIND_RWLOCK };
+	const struct shs_ioc_op mend = SHS_OP(WRITE, .flags = SHS_OP_RECOVER, .arg = 5);
+
+	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int fd = see(create_with(SHS_INIT_STRICT, kinds[i], SHS_TYPE_U64, 1));
+		struct shs_att att;
+		pid_t child = shs_fork();
+
+		if (!child) {
+			shs_attach(&att, fd);
+			_exit(shs_lock(&att));
+		}
+		ASSERT_EQ(0, shs_reap(child));
+		ASSERT_EQ(0, shs_attach(&att, fd));
+		NTH(-EUCLEAN, op(fd, SHS_OP(WRITE, .arg = 5)), NOTHING_TO_UNDO);
+		/* who locks again is told again, as long as nobody declares it good */
+		NTH(-EOWNERDEAD, shs_lock(&att),
+		    shs_unlock_as(&att, &SHS_LOCK(.flags = SHS_UNLOCK_ABANDON)));
+		ASSERT_EQ(-EOWNERDEAD, shs_lock(&att));
+		NTH(GOOD, (recover = (struct shs_ioc_recover){ sizeof(recover) },
+			   shs_ioctl(att.fd, SHS_IOC_RECOVER, &recover)), {
+			EXPECT_EQ(0, shs_info(fd).state & SHS_STATE_OWNER_DIED);
+			shs_unlock_as(&att, &SHS_LOCK(.flags = SHS_UNLOCK_ABANDON));
+			shs_lock(&att);
+		});
+		NTH(GOOD, shs_unlock(&att), {
+			op(fd, SHS_OP(WRITE, .flags = SHS_OP_RECOVER));
+			shs_lock(&att);
+			shs_unlock_as(&att, &SHS_LOCK(.flags = SHS_UNLOCK_ABANDON));
+			shs_lock(&att);
+		});
+		ASSERT_EQ(0, shs_unlock(&att));
+		ASSERT_EQ(SHS_STATE_LOST, shs_info(fd).state & SHS_STATE_LOST);
+		NTH(-ENOTRECOVERABLE, shs_lock(&att), NOTHING_TO_UNDO);
+		NTH(GOOD, op(fd, mend), {
+			op(fd, SHS_OP(WRITE));
+			shs_lock(&att);
+			shs_unlock_as(&att, &SHS_LOCK(.flags = SHS_UNLOCK_ABANDON));
+			shs_lock(&att);
+			shs_unlock(&att);
+		});
+		forget();
+	}
+}
+
+static struct shs_thread_info threads[SHS_THREAD_INFO_MAX];
+
+/* Those for which there was room are whole, and what lies behind them is not touched. */
+static long entries_are_whole(__u32 capacity, long n)
+{
+	__u32 i;
+
+	for (i = 0; i < capacity && i < n; i++)
+		if (threads[i].pid <= 0 || !threads[i].object)
+			return -EILSEQ;
+	return i < SHS_THREAD_INFO_MAX && threads[i].object != ~0ULL ? -EILSEQ : n;
+}
+
+static long ask_threads(int fd, __u32 capacity)
+{
+	struct shs_ioc_threads t = { .size = sizeof(t), .capacity = capacity,
+				     .addr = capacity ? ADDRESS(threads) : 0 };
+	long ret;
+
+	memset(threads, 0xff, 4 * sizeof(*threads));
+	ret = shs_ioctl(fd, SHS_IOC_THREADS, &t);
+	return ret ?: entries_are_whole(capacity, t.count);
+}
+
+static long ask_cycle(int fd, __u32 capacity)
+{
+	struct shs_ioc_cycle c = { .size = sizeof(c), .capacity = capacity,
+				   .addr = capacity ? ADDRESS(threads) : 0 };
+	long ret;
+
+	memset(threads, 0xff, 4 * sizeof(*threads));
+	ret = shs_ioctl(fd, SHS_IOC_CYCLE, &c);
+	return ret ?: entries_are_whole(capacity, c.count);
+}
+
+/* A child holds the one and waits for the other, so that here none may be waited for. */
+TEST_F(nth, threads_and_cycle)
+{
+	static const __u32 kinds[] = { SHS_KIND_MUTEX, SHS_KIND_RWLOCK };
+
+	memset(threads, 0xff, sizeof(threads));
+	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		int mine = see(create_with(SHS_INIT_DETECT, kinds[i], SHS_TYPE_NONE, 0));
+		int its = see(create_with(SHS_INIT_DETECT, SHS_KIND_MUTEX, SHS_TYPE_NONE, 0));
+		struct shs_att one, other;
+		pid_t child;
+
+		ASSERT_EQ(0, shs_attach(&one, mine));
+		ASSERT_EQ(0, shs_lock_as(&one, &SHS_LOCK(.mode = i ? SHS_MODE_READ : 0)));
+		child = shs_fork();
+		if (!child) {
+			if (shs_attach(&one, mine) || shs_attach(&other, its) || shs_lock(&other))
+				_exit(1);
+			_exit(shs_lock(&one));
+		}
+		SHS_AWAIT(mine, info.waiters == 1);
+		ASSERT_EQ(0, shs_attach(&other, its));
+		NTH(2, ask_threads(mine, SHS_THREAD_INFO_MAX), NOTHING_TO_UNDO);
+		NTH(2, ask_threads(mine, 1), NOTHING_TO_UNDO);
+		NTH(1, ask_threads(its, 0), NOTHING_TO_UNDO);
+		NTH(2, ask_threads(one.fd, 2), NOTHING_TO_UNDO);
+		NTH(-ENODATA, ask_cycle(other.fd, SHS_CYCLE_MAX), NOTHING_TO_UNDO);
+		NTH(-EDEADLK, shs_lock(&other), NOTHING_TO_UNDO);
+		NTH(-EBUSY, shs_trylock(&other), NOTHING_TO_UNDO);
+		NTH(2, ask_cycle(other.fd, SHS_CYCLE_MAX), NOTHING_TO_UNDO);
+		NTH(2, ask_cycle(other.fd, 1), NOTHING_TO_UNDO);
+		NTH(2, ask_cycle(other.fd, 0), NOTHING_TO_UNDO);
+		EXPECT_EQ(-SIGKILL, shs_kill(child));
+		close(one.fd);
+		close(other.fd);
+		forget();
+	}
+}
+
+/* A wait that cannot begin leaves the mutex, or the write lock, with its owner. */
 TEST_F(nth, wait)
 {
-	struct shs_att att, mutex;
+	static const __u32 kinds[] = { SHS_KIND_MUTEX, SHS_KIND_RWLOCK };
 
-	ASSERT_EQ(0, shs_attach(&mutex, see(shs_create(SHS_KIND_MUTEX, SHS_TYPE_NONE, 0))));
-	ASSERT_EQ(0, shs_attach(&att, see(shs_create(SHS_KIND_CONDVAR, SHS_TYPE_NONE, 0))));
-	ASSERT_EQ(0, shs_lock(&mutex));
-	NTH(-ETIMEDOUT, shs_wait(&att, &SHS_WAIT(.mutex_fd = mutex.fd)), NOTHING_TO_UNDO);
-	EXPECT_EQ(0, shs_unlock(&mutex));
+	for (int i = 0; i < ARRAY_SIZE(kinds); i++) {
+		struct shs_att att, mutex;
+
+		ASSERT_EQ(0, shs_attach(&mutex, see(shs_create(kinds[i], SHS_TYPE_NONE, 0))));
+		ASSERT_EQ(0, shs_attach(&att, see(shs_create(SHS_KIND_CONDVAR,
+							     SHS_TYPE_NONE, 0))));
+		ASSERT_EQ(0, shs_lock(&mutex));
+		NTH(-ETIMEDOUT, shs_wait(&att, &SHS_WAIT(.mutex_fd = mutex.fd)),
+		    NOTHING_TO_UNDO);
+		EXPECT_EQ(0, shs_unlock(&mutex));
+		NTH(-EPERM, shs_wait(&att, &SHS_WAIT(.mutex_fd = mutex.fd)), NOTHING_TO_UNDO);
+		forget();
+	}
 }
 
 TEST_F(nth, once)
@@ -553,6 +765,45 @@ TEST_F(nth, once)
 	NTH(GOOD, shs_once(&att, &SHS_ONCE(.cmd = SHS_ONCE_ABANDON)),
 	    shs_once(&att, &SHS_ONCE()));
 	NTH(-ETIMEDOUT, shs_once(&att, &SHS_ONCE(.cmd = SHS_ONCE_WAIT)), NOTHING_TO_UNDO);
+}
+
+/* It is done with its value or runs on; the value is whole then, and stays. */
+TEST_F(nth, once_value)
+{
+	struct shs_att att;
+	int fd;
+
+	memset(buffer, 7, sizeof(buffer));
+	for (__u32 size = 40; size <= 12288; size += 12288 - 40) {
+		const struct shs_ioc_op load = SHS_OP(LOAD, .flags = SHS_OP_BYTES, .len = size,
+						      .addr = ADDRESS(buffer2));
+		const struct shs_ioc_once complete = SHS_ONCE(.cmd = SHS_ONCE_COMPLETE,
+				.value = ADDRESS(buffer), .value_size = size);
+		struct shs_ioc_once try;
+
+		fd = see(shs_create(SHS_KIND_ONCE, SHS_TYPE_BYTES, size));
+		ASSERT_EQ(0, shs_attach(&att, fd));
+		ASSERT_EQ(0, shs_once(&att, &SHS_ONCE()));
+		NTH(-ENODATA, op(fd, load), NOTHING_TO_UNDO);
+		NTH(GOOD, (try = complete, shs_once(&att, &try)), {
+			EXPECT_EQ(0, op(fd, load));
+			EXPECT_EQ(0, memcmp(buffer, buffer2, size));
+			close(att.fd);
+			munmap(att.private, att.is.private_size);
+			munmap((void *)att.control, att.is.control_size);
+			close(fd);
+			fd = seen[0] = shs_create(SHS_KIND_ONCE, SHS_TYPE_BYTES, size);
+			shs_attach(&att, fd);
+			shs_once(&att, &SHS_ONCE());
+			before_ = look();
+		});
+		ASSERT_EQ(0, shs_once(&att, &(struct shs_ioc_once){ complete.size, complete.cmd,
+				.value = complete.value, .value_size = size }));
+		memset(buffer2, 0, size);
+		NTH(GOOD, op(fd, load), NOTHING_TO_UNDO);
+		EXPECT_EQ(0, memcmp(buffer, buffer2, size));
+		forget();
+	}
 }
 
 TEST_F(nth, text)
