@@ -405,6 +405,12 @@ static const struct subject {
 	{ SHS_KIND_CELL, SHS_TYPE_I16, 4, 8 },
 	{ SHS_KIND_CELL, SHS_TYPE_BYTES, 40, 40 },
 	{ SHS_KIND_CELL, SHS_TYPE_BYTES, 4096, 4096 },
+	{ SHS_KIND_COUNTER, SHS_TYPE_I64, 3, 24, SHS_INIT_SERIAL },
+	{ SHS_KIND_COUNTER, SHS_TYPE_I64, 3, 24, SHS_INIT_LIVE },
+	{ SHS_KIND_MUTEX, SHS_TYPE_U64, 3, 24, SHS_INIT_COMMIT | SHS_INIT_STRICT },
+	{ SHS_KIND_RWLOCK, SHS_TYPE_BYTES, 300, 300, SHS_INIT_COMMIT | SHS_INIT_DETECT },
+	{ SHS_KIND_MUTEX, SHS_TYPE_I16, 3, 6, SHS_INIT_RECURSIVE | SHS_INIT_IGNORE },
+	{ SHS_KIND_ONCE, SHS_TYPE_BYTES, 40, 40 },
 };
 
 static const __u64 numbers[] = { 0, 1, 2, ~0ULL, 1ULL << 32, (1ULL << 32) + 1, 1ULL << 63, 200 };
@@ -899,17 +905,17 @@ TEST_F(abi32, once)
 					     offsetof(struct shs_control, once), 4));
 }
 
-/* Each side waits in turn beside a mutex of both, and the other notifies. */
-TEST_F(abi32, condvar)
+/* Each side waits in turn beside a lock of both, and the other notifies. */
+static void take_turns_waiting(struct __test_metadata *_metadata, FIXTURE_DATA(abi32) *self,
+			       __u32 kind)
 {
 	struct remote mutex[2], *a = self->att;
-	int object[2], condition, lock;
+	int condition, lock;
 
-	SHARE(self, "lock", .kind = SHS_KIND_MUTEX, .type = SHS_TYPE_U64, .count = 1);
+	SHARE(self, "lock", .kind = kind, .type = SHS_TYPE_U64, .count = 1);
 	ATTACH(self);
 	memcpy(mutex, a, sizeof(mutex));
 	lock = self->seen;
-	memcpy(object, self->fd, sizeof(object));
 	SHARE(self, "condition", .kind = SHS_KIND_CONDVAR);
 	ATTACH(self);
 	condition = self->seen;
@@ -937,6 +943,16 @@ TEST_F(abi32, condvar)
 	}
 }
 
+TEST_F(abi32, condvar)
+{
+	take_turns_waiting(_metadata, self, SHS_KIND_MUTEX);
+}
+
+TEST_F(abi32, condvar_beside_rwlock)
+{
+	take_turns_waiting(_metadata, self, SHS_KIND_RWLOCK);
+}
+
 /* Waits for a change of an element, told apart by all 64 bits of what is expected. */
 TEST_F(abi32, atomic_wait)
 {
@@ -958,6 +974,244 @@ TEST_F(abi32, atomic_wait)
 		EXPECT_EQ(0, peer_hear(one));
 		ASSERT_EQ(0, shs_op(self->seen, &SHS_OP(STORE, .index = 1, .arg = 1ULL << 32)));
 	}
+}
+
+/*
+ * What one side commits the other reads, by hand and by the kernel; one that dies with
+ * the other slot half filled has changed nothing, though its death is told.
+ */
+static void commit_in_turn(struct __test_metadata *_metadata, FIXTURE_DATA(abi32) *self,
+			   __u32 kind)
+{
+	const __u32 sequence = offsetof(struct shs_shared, sequence);
+	struct remote *a = self->att;
+	__u64 turn = 0;
+
+	SHARE(self, "pair", .kind = kind, .type = SHS_TYPE_U64, .count = 2,
+	      .flags = SHS_INIT_COMMIT);
+	ATTACH(self);
+	for (__u64 n = 1; n <= 4; n++) {
+		struct remote *one = &a[n & 1], *other = &a[!(n & 1)];
+		__u32 at = one->is.value_offset + (~turn & 1) * one->is.slot_stride;
+
+		ASSERT_LT(0, one->is.slot_stride);
+		ASSERT_EQ(0, remote_lock(one, SHS_MODE_EXCLUSIVE, 0));
+		remote_store(one, one->shared, at + 8, 8, n << 40);
+		EXPECT_EQ((n - 1) << 40, shs_peek(self->seen, 1));
+		remote_store(one, one->shared, sequence, 8, ++turn);
+		EXPECT_EQ(0, remote_unlock(one, SHS_MODE_EXCLUSIVE));
+		EXPECT_EQ(turn, remote_load(other, other->shared, sequence, 8));
+		EXPECT_EQ(n << 40, remote_load(other, other->shared, at + 8, 8));
+		EXPECT_EQ(0, peer_ioctl(other->peer, self->fd[!(n & 1)], SHS_IOC_OP,
+					&SHS_OP(READ, .index = 1)));
+		EXPECT_EQ(n << 40, ((struct shs_ioc_op *)other->peer->is.data)->result);
+	}
+	ASSERT_EQ(0, remote_lock(&a[0], SHS_MODE_EXCLUSIVE, 0));
+	remote_store(&a[0], a[0].shared, a[0].is.value_offset + a[0].is.slot_stride + 8, 8, 99);
+	remote_lock_send(&a[1], SHS_MODE_EXCLUSIVE);
+	SHS_AWAIT(self->seen, info.waiters == 1);
+	EXPECT_EQ(-SIGKILL, peer_end(&self->peer[0]));
+	EXPECT_EQ(-EOWNERDEAD, peer_hear(&self->peer[1]));
+	EXPECT_EQ(4ULL << 40, shs_peek(self->seen, 1));
+}
+
+TEST_F(abi32, commit_mutex)
+{
+	commit_in_turn(_metadata, self, SHS_KIND_MUTEX);
+}
+
+TEST_F(abi32, commit_rwlock)
+{
+	commit_in_turn(_metadata, self, SHS_KIND_RWLOCK);
+}
+
+/* One side ends a once with a value, the other has it, by a call and in its mapping. */
+TEST_F(abi32, once_value)
+{
+	static const __u64 value[] = { 1ULL << 40, ~0ULL, 7 };
+	const struct shs_ioc_op load = SHS_OP(LOAD, .flags = SHS_OP_BYTES, .len = sizeof(value));
+	struct shs_ioc_once complete = SHS_ONCE(.cmd = SHS_ONCE_COMPLETE,
+						.value_size = sizeof(value));
+	struct remote *a = self->att;
+
+	SHARE(self, "once", .kind = SHS_KIND_ONCE, .type = SHS_TYPE_U64, .count = 3);
+	ATTACH(self);
+	for (int who = 0; who < 2; who++) {
+		struct shs_ioc_op there = load;
+
+		there.addr = self->peer[who].buffer;
+		EXPECT_EQ(-ENODATA, peer_ioctl(&self->peer[who], self->fd[who], SHS_IOC_OP,
+					       &there));
+	}
+	ASSERT_EQ(0, remote_ioctl(&a[0], SHS_IOC_ONCE, &SHS_ONCE(.deadline = SHS_FOREVER)));
+	peer_put(&self->peer[0], 64, value, sizeof(value));
+	complete.value = self->peer[0].buffer + 64;
+	remote_send(&a[1], SHS_IOC_ONCE, &SHS_ONCE(.deadline = SHS_FOREVER));
+	SHS_AWAIT(self->seen, info.waiters == 1);
+	EXPECT_EQ(0, remote_ioctl(&a[0], SHS_IOC_ONCE, &complete));
+	EXPECT_EQ(0, peer_hear(&self->peer[1]));
+	EXPECT_EQ(SHS_ONCE_DONE, ((struct shs_ioc_once *)self->peer[1].is.data)->state);
+	for (int who = 0; who < 2; who++) {
+		struct shs_ioc_op there = load;
+
+		there.addr = self->peer[who].buffer;
+		EXPECT_EQ(0, peer_ioctl(&self->peer[who], self->fd[who], SHS_IOC_OP, &there));
+		peer_do(&self->peer[who], &REQUEST(GET, .b = sizeof(value)));
+		EXPECT_EQ(0, memcmp(value, self->peer[who].is.data, sizeof(value)));
+		for (int i = 0; i < 3; i++)
+			EXPECT_EQ(value[i], remote_load(&a[who], a[who].control,
+							a[who].is.value_offset + 8 * i, 8));
+	}
+}
+
+/* Locked twice by one side, it is the other's after the second unlock and no sooner. */
+TEST_F(abi32, recursive)
+{
+	struct remote *a = self->att;
+
+	SHARE(self, "lock", .kind = SHS_KIND_MUTEX, .flags = SHS_INIT_RECURSIVE);
+	ATTACH(self);
+	for (int who = 0; who < 2; who++) {
+		struct remote *one = &a[who], *other = &a[!who];
+
+		EXPECT_EQ(SHS_WORD_KERNEL, remote_load(one, one->shared, 0, 4));
+		for (int depth = 1; depth <= 2; depth++) {
+			ASSERT_EQ(0, remote_lock(one, SHS_MODE_EXCLUSIVE, 0));
+			EXPECT_EQ(0, peer_ioctl(other->peer, other->fd, SHS_IOC_INFO,
+					&(struct shs_ioc_info){ sizeof(struct shs_ioc_info) }));
+			EXPECT_EQ(depth, ((struct shs_ioc_info *)other->peer->is.data)->depth);
+		}
+		EXPECT_EQ(-EBUSY, remote_lock(other, SHS_MODE_EXCLUSIVE, SHS_LOCK_NOWAIT));
+		EXPECT_EQ(-EPERM, remote_unlock(other, SHS_MODE_EXCLUSIVE));
+		remote_lock_send(other, SHS_MODE_EXCLUSIVE);
+		SHS_AWAIT(self->seen, info.waiters == 1);
+		EXPECT_EQ(0, remote_unlock(one, SHS_MODE_EXCLUSIVE));
+		EXPECT_EQ(1, shs_info(self->seen).waiters);
+		EXPECT_EQ(one->peer->pid, shs_info(self->seen).holder_pid);
+		EXPECT_EQ(0, remote_unlock(one, SHS_MODE_EXCLUSIVE));
+		EXPECT_EQ(0, peer_hear(other->peer));
+		EXPECT_EQ(0, remote_unlock(other, SHS_MODE_EXCLUSIVE));
+	}
+}
+
+/* One side dies, the other declares it good; or does not, and then it is lost to both. */
+TEST_F(abi32, strict)
+{
+	const struct shs_ioc_recover recover = { .size = sizeof(recover) };
+	struct shs_ioc_op write = SHS_OP(WRITE, .flags = SHS_OP_RECOVER, .arg = 1ULL << 40);
+	struct remote *a = self->att;
+
+	SHARE(self, "lock", .kind = SHS_KIND_MUTEX, .type = SHS_TYPE_U64, .count = 1,
+	      .flags = SHS_INIT_STRICT);
+	ATTACH(self);
+	EXPECT_EQ(-EPERM, remote_ioctl(&a[0], SHS_IOC_RECOVER, &recover));
+	for (int again = 0; again < 2; again++) {
+		ASSERT_EQ(0, remote_lock(&a[0], SHS_MODE_EXCLUSIVE, 0));
+		EXPECT_EQ(-EINVAL, remote_ioctl(&a[0], SHS_IOC_RECOVER, &recover));
+		remote_lock_send(&a[1], SHS_MODE_EXCLUSIVE);
+		SHS_AWAIT(self->seen, info.waiters == 1);
+		EXPECT_EQ(-SIGKILL, peer_end(&self->peer[0]));
+		EXPECT_EQ(-EOWNERDEAD, peer_hear(&self->peer[1]));
+		if (!again)
+			EXPECT_EQ(0, remote_ioctl(&a[1], SHS_IOC_RECOVER, &recover));
+		EXPECT_EQ(0, remote_unlock(&a[1], SHS_MODE_EXCLUSIVE));
+		EXPECT_EQ(again ? SHS_STATE_LOST : 0,
+			  shs_info(self->seen).state & SHS_STATE_LOST);
+		ASSERT_EQ(0, peer_start(&self->peer[0], variant->bits[0]));
+		self->fd[0] = peer_name(&self->peer[0], PEER_OPEN, 0, O_RDWR, "lock");
+		ASSERT_EQ(0, remote_attach(&a[0], &self->peer[0], self->fd[0]));
+	}
+	for (int who = 0; who < 2; who++)
+		EXPECT_EQ(-ENOTRECOVERABLE, remote_lock(&a[who], SHS_MODE_EXCLUSIVE, 0));
+	EXPECT_EQ(0, peer_ioctl(&self->peer[0], self->fd[0], SHS_IOC_OP, &write));
+	EXPECT_EQ(0, remote_lock(&a[1], SHS_MODE_EXCLUSIVE, 0));
+	EXPECT_EQ(1ULL << 40, remote_load(&a[1], a[1].shared, a[1].is.value_offset, 8));
+}
+
+/* Without lanes; and of those who live: by their lanes and by calls, until one is dead. */
+TEST_F(abi32, counters)
+{
+	const __u64 more = (1ULL << 33) + 1;
+	struct remote *a = self->att;
+
+	SHARE(self, "serial", .kind = SHS_KIND_COUNTER, .type = SHS_TYPE_I64, .count = 2,
+	      .flags = SHS_INIT_SERIAL);
+	ATTACH(self);
+	for (int who = 0; who < 2; who++) {
+		EXPECT_EQ(0, a[who].is.lanes);
+		EXPECT_EQ(0, peer_ioctl(&self->peer[who], self->fd[who], SHS_IOC_OP,
+					&SHS_OP(ADD, .index = 1, .arg = more)));
+	}
+	EXPECT_EQ(2 * more, shs_load(self->seen, 1));
+	SHARE(self, "live", .kind = SHS_KIND_COUNTER, .type = SHS_TYPE_I64, .count = 2,
+	      .flags = SHS_INIT_LIVE);
+	ATTACH(self);
+	for (int who = 0; who < 2; who++) {
+		EXPECT_EQ(-ENXIO, peer_ioctl(&self->peer[who], self->fd[who], SHS_IOC_OP,
+					     &SHS_OP(ADD, .index = 1, .arg = 1)));
+		EXPECT_EQ(0, remote_ioctl(&a[who], SHS_IOC_OP,
+					  &SHS_OP(ADD, .index = 1, .arg = more)));
+		remote_add(&a[who], a[who].private, a[who].is.lane_stride + 8, 8, 5 + who);
+		EXPECT_EQ((who + 1) * more + (who ? 11 : 5), shs_load(self->seen, 1));
+	}
+	EXPECT_EQ(-SIGKILL, peer_end(&self->peer[0]));
+	SHS_AWAIT(self->seen, info.attachments == 1);
+	EXPECT_EQ(more + 6, shs_load(self->seen, 1));
+}
+
+/* What p is told by a call that lists threads, in list; returns how many there are. */
+static int remote_list(struct peer *p, int fd, unsigned long command,
+		       struct shs_thread_info *list, __u32 capacity)
+{
+	struct shs_ioc_threads ask = { .size = sizeof(ask), .capacity = capacity,
+				       .addr = p->buffer };
+	int ret;
+
+	_Static_assert(sizeof(struct shs_ioc_cycle) == sizeof(ask), "both are asked alike");
+	ret = peer_ioctl(p, fd, command, &ask);
+	if (ret)
+		return ret;
+	ret = ((struct shs_ioc_threads *)p->is.data)->count;
+	peer_do(p, &REQUEST(GET, .b = capacity * sizeof(*list)));
+	memcpy(list, p->is.data, capacity * sizeof(*list));
+	return ret;
+}
+
+/* Crosswise: the second to wait is refused, and both are told the same of who and why. */
+TEST_F(abi32, deadlock)
+{
+	struct shs_thread_info told[2], seen[2];
+	struct remote first[2], *a = self->att;
+	int one;
+
+	SHARE(self, "one", .kind = SHS_KIND_MUTEX, .flags = SHS_INIT_DETECT);
+	ATTACH(self);
+	memcpy(first, a, sizeof(first));
+	one = self->seen;
+	SHARE(self, "other", .kind = SHS_KIND_RWLOCK, .flags = SHS_INIT_DETECT);
+	ATTACH(self);
+	ASSERT_EQ(0, remote_lock(&first[0], SHS_MODE_EXCLUSIVE, 0));
+	ASSERT_EQ(0, remote_lock(&a[1], SHS_MODE_READ, 0));
+	remote_lock_send(&a[0], SHS_MODE_EXCLUSIVE);
+	SHS_AWAIT(self->seen, info.waiters == 1);
+	EXPECT_EQ(-ENODATA, remote_list(&self->peer[1], first[1].fd, SHS_IOC_CYCLE, told, 2));
+	EXPECT_EQ(-EDEADLK, remote_lock(&first[1], SHS_MODE_EXCLUSIVE, 0));
+	ASSERT_EQ(2, remote_list(&self->peer[1], first[1].fd, SHS_IOC_CYCLE, told, 2));
+	for (int i = 0; i < 2; i++) {
+		EXPECT_EQ(self->peer[!i].pid, told[i].pid);
+		EXPECT_EQ(self->peer[!i].pid, told[i].tid);
+		EXPECT_EQ(0, memcmp(variant->bits[!i] == 32 ? "peer32" : "peer64",
+				    told[i].comm, 7));
+		EXPECT_EQ(shs_inode(i ? self->seen : one), told[i].object);
+		EXPECT_EQ(SHS_THREAD_WAITS, told[i].flags);
+	}
+	ASSERT_EQ(2, shs_threads(self->seen, seen, 2));
+	ASSERT_EQ(2, remote_list(&self->peer[1], a[1].fd, SHS_IOC_THREADS, told, 2));
+	EXPECT_EQ(0, memcmp(seen, told, sizeof(seen)));
+	ASSERT_EQ(2, remote_list(&self->peer[1], self->fd[1], SHS_IOC_THREADS, told, 1));
+	EXPECT_EQ(0, memcmp(seen, told, sizeof(*seen)));
+	EXPECT_EQ(0, remote_unlock(&a[1], SHS_MODE_READ));
+	EXPECT_EQ(0, peer_hear(&self->peer[0]));
 }
 
 /* An attachment sent to a process of other width is as little its own as any other's. */
