@@ -79,3 +79,80 @@ TEST(cell_hostile_sequence)
 		CHECK(is_all((u8 *)shs_slot_published(&box.obj), 5));
 	}
 }
+
+/* In place there is one slot, which a writer changes and a reader copies as it is. */
+TEST(cell_in_place)
+{
+	u8 copy[SIZE];
+
+	start();
+	box.obj.geo.slot_stride = 0;
+	CHECK(shs_slot_published(&box.obj) == box.shared.value);
+	CHECK(shs_slot_hidden(&box.obj) == box.shared.value);
+	memset(box.shared.value, 7, SIZE);
+	shs_slot_publish(&box.obj);
+	CHECK_EQ(box.shared.head.sequence, 0);
+	CHECK(shs_value_snapshot(&box.obj, 0, SIZE, copy));
+	CHECK(is_all(copy, 7));
+}
+
+static int publish_at, reads;
+
+/* Another writer, just before the n-th look at the sequence. */
+static void publish_meanwhile(enum env_access access, const void *p)
+{
+	if (access == ENV_READ && p == &box.shared.head.sequence && reads++ == publish_at) {
+		publish(2);
+		publish(3);
+	}
+}
+
+/* A copy is of one value, or said to be none: whenever others publish, and how often. */
+TEST(cell_snapshot)
+{
+	u8 copy[SIZE];
+	u64 number;
+	bool whole;
+
+	for (publish_at = 0; publish_at < 3; publish_at++) {
+		start();
+		publish(1);
+		reads = 0;
+		env_race = publish_meanwhile;
+		whole = shs_value_snapshot(&box.obj, 0, SIZE, copy);
+		env_race = NULL;
+		CHECK_EQ(whole, publish_at != 1);
+		if (whole)
+			CHECK(is_all(copy, publish_at ? 1 : 3));
+	}
+	for (publish_at = 0; publish_at < 3; publish_at++) {
+		start();
+		box.obj.type = SHS_TYPE_U32;
+		publish(1);
+		reads = 0;
+		env_race = publish_meanwhile;
+		whole = shs_number_snapshot(&box.obj, 2, &number);
+		env_race = NULL;
+		CHECK_EQ(whole, publish_at != 1);
+		if (whole)
+			CHECK_EQ(number, publish_at ? 0x01010101 : 0x03030303);
+	}
+}
+
+/* As a cell, with a mutex around it: what the dead did not publish never was. */
+TEST(cell_of_a_mutex)
+{
+	unsigned int filled;
+
+	for (filled = 0; filled <= SIZE; filled++) {
+		box_init(&box, SHS_KIND_MUTEX, SHS_INIT_COMMIT, 2);
+		box.obj.geo.value_size = SIZE;
+		box.obj.geo.slot_stride = 64;
+		publish(1);
+		CHECK_EQ(box_try(&box, 0, 0), 0);
+		memset(shs_slot_hidden(&box.obj), 9, filled);
+		box_die(&box, 0);
+		CHECK(is_all(shs_slot_published(&box.obj), 1));
+		CHECK_EQ(box_try(&box, 1, 0), -EOWNERDEAD);	/* it is news all the same */
+	}
+}

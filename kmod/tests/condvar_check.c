@@ -123,6 +123,17 @@ static void check_sleeper(const struct actor *a)
 		env_fail("%c was served by the mutex, but sleeps", cv_name(a));
 }
 
+/* What is on the queue of the condvar belongs to who waits; else it is not looked into. */
+static void check_waiter(const struct shs_waiter *w)
+{
+	const struct actor *a;
+
+	for_each_actor(a)
+		if (w == &a->ticket.w && cv_has_ticket(a))
+			return;
+	env_fail("the queue of the condvar holds a waiter of nobody");
+}
+
 static void check_tickets(void)
 {
 	u32 n = 0, tickets = 0, files[ACTORS] = { 0 };
@@ -130,9 +141,11 @@ static void check_tickets(void)
 	const struct actor *a;
 	const struct process *p;
 
-	list_for_each_entry(w, &cv.condvar.queue, node)
+	list_for_each_entry(w, &cv.condvar.queue, node) {
+		check_waiter(w);
 		if (++n > ACTORS)
 			env_fail("the queue is a ring");
+	}
 	CHECK_EQ(cv.condvar.waiters, n);
 	for_each_actor(a) {
 		check_sleeper(a);

@@ -93,10 +93,37 @@ static void two_locks(void)
 	spin_lock(&other);
 }
 
+static void under_a_leaf(void)
+{
+	static spinlock_t leaf;
+
+	spin_lock_init(&leaf);
+	spin_lock(&leaf);
+	spin_lock(&box.obj.lock);
+}
+
+static void three_locks(void)
+{
+	static spinlock_t second, third;
+
+	spin_lock(&box.obj.lock);
+	spin_lock_nested(&second, SINGLE_DEPTH_NESTING);
+	spin_lock_nested(&third, SINGLE_DEPTH_NESTING);
+}
+
+static void thread_put_twice(void)
+{
+	struct pid pid = { };
+
+	put_pid(get_pid(&pid));
+	put_pid(&pid);
+}
+
 TEST(core_lock_is_checked)
 {
 	static void (*const wrong[])(void) = {
 		die_unlocked, enqueue_unlocked, sum_unlocked, lock_twice, two_locks,
+		under_a_leaf, three_locks, thread_put_twice,
 	};
 	unsigned int i;
 

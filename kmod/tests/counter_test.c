@@ -152,6 +152,74 @@ TEST(counter_random)
 	}
 }
 
+/* What lives only: the sum is what the living added, by themselves or by the kernel. */
+static u64 added[4][COUNT];
+
+static int add_live(unsigned int i, u32 index, u64 v)
+{
+	int ret;
+
+	spin_lock(&box.obj.lock);
+	ret = shs_counter_add(&box.obj, &box.att[i], index, v);
+	spin_unlock(&box.obj.lock);
+	return ret;
+}
+
+TEST(counter_live)
+{
+	u64 mine[4][COUNT] = { 0 }, base[COUNT] = { 0 }, total, v;
+	unsigned int i, n, index, other;
+
+	start();
+	box.obj.flags = SHS_INIT_LIVE;
+	memset(added, 0, sizeof(added));
+	for (i = 0; i < 4; i++)
+		box.att[i].added = added[i];
+	for (n = 0; n < STEPS; n++) {
+		env_new_step();
+		index = draw(COUNT);
+		i = draw(4);
+		v = some_number();
+		for (total = base[index], other = 0; other < 4; other++)
+			total += mine[other][index];
+		switch (draw(6)) {
+		case 0:
+			CHECK_EQ(add_live(i, index, v),
+				 box.att[i].state == SHS_ATT_LIVE ? 0 : -ENXIO);
+			if (box.att[i].state == SHS_ATT_LIVE)
+				mine[i][index] += v;
+			break;
+		case 1:
+			CHECK_EQ(reset(index, v), total);
+			base[index] += v - total;
+			break;
+		case 2:
+			box_die(&box, i);
+			memset(mine[i], 0, sizeof(mine[i]));
+			break;
+		case 3:
+			if (box.att[i].state != SHS_ATT_DEAD)
+				break;
+			attach_anew(i);
+			memset(added[i], 0, sizeof(added[i]));
+			break;
+		default:
+			if (box.att[i].state != SHS_ATT_LIVE)
+				break;
+			box.lanes[i][draw(BOX_LANES)][index] += v;
+			mine[i][index] += v;
+		}
+		for (total = base[index], other = 0; other < 4; other++)
+			total += mine[other][index];
+		CHECK_EQ(sum(index), total);
+	}
+	spin_lock(&box.obj.lock);
+	CHECK_EQ(shs_counter_add(&box.obj, NULL, 0, 1), -ENXIO);
+	box.att[0].state = SHS_ATT_NEW;
+	CHECK_EQ(shs_counter_add(&box.obj, &box.att[0], 0, 1), -ENXIO);
+	spin_unlock(&box.obj.lock);
+}
+
 static u64 greatest;
 
 static void add_some(enum env_access access, const void *p)

@@ -47,7 +47,7 @@ TEST(detect_rwlocks)
 		.kind = { MUTEX, RWLOCK }, .flags = { DETECT, DETECT },
 	}, lanes = {
 		.name = "lanes given back by user space",
-		.does = READERS | WRITERS | LANES_DOWN | TIMED,
+		.does = READERS | WRITERS | LANES_DOWN,
 		.threads = 3, .objects = 2, .process = { 0, 1, 2 },
 		.kind = { MUTEX, RWLOCK }, .flags = { DETECT, DETECT },
 	};
@@ -68,7 +68,7 @@ TEST(detect_deaths)
 		.kind = { MUTEX, MUTEX }, .flags = { DETECT, DETECT },
 	}, rwlock = {
 		.name = "a rwlock and a mutex, a death", .kills = 1,
-		.does = READERS | WRITERS | DIE_AT_ONCE,
+		.does = READERS | WRITERS | DIE_AT_ONCE | FIRST_DIES,
 		.threads = 3, .objects = 2, .process = { 0, 1, 2 },
 		.kind = { RWLOCK, MUTEX }, .flags = { DETECT, DETECT },
 	};
@@ -87,4 +87,23 @@ TEST(detect_races)
 	};
 
 	detect_all(&mutexes);
+}
+
+TEST(detect_at_random)
+{
+	static const struct detect_config all = {
+		.name = "four threads, three locks", .races = 1,
+		.does = TIMED | RELOCK | CONVERT | SINGLE | TRY | READERS | WRITERS | UPGRADERS |
+			LANES_DOWN,
+		.threads = 4, .objects = 3, .process = { 0, 1, 1, 2 },
+		.kind = { MUTEX, RWLOCK, RWLOCK }, .flags = { DETECT, DETECT, DETECT },
+	}, deaths = {
+		.name = "and deaths", .kills = 3, .closes = 3, .races = 1,
+		.does = RELOCK | CONVERT | SINGLE | READERS | WRITERS | UPGRADERS,
+		.threads = 4, .objects = 3, .process = { 0, 1, 2, 3 },
+		.kind = { RWLOCK, RWLOCK, MUTEX }, .flags = { DETECT, DETECT, DETECT },
+	};
+
+	detect_random_world(&all, 0x5eed0031, 100000);
+	detect_random_world(&deaths, 0x5eed0032, 100000);
 }

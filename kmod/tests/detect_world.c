@@ -96,7 +96,7 @@ static void check_refused(const struct thread *t)
 {
 	if (!oracle_is_stuck(t) && !(t == runs_now && was_stuck))
 		env_fail("%c is refused, but would not wait for ever", name(t));
-	if (t->w.att)
+	if (t->w.att && races_left == detect_config->races)
 		oracle_check_cycle(t, cycle, t->w.att->cycle_length);
 }
 
@@ -390,7 +390,7 @@ static void process_events(u32 i)
 
 	if (!p->mm.mm_users && !p->gone)
 		return;		/* not in this world */
-	if (!p->killed && detect.kills)
+	if (!p->killed && detect.kills && (!i || !(detect_config->does & FIRST_DIES)))
 		add_event(KILL, i, 0, 0);
 	if (p->killed && !p->gone && threads_stopped(p))
 		add_event(LAST_USER, i, 0, 0);

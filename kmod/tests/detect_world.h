@@ -29,6 +29,7 @@ enum {
 	SHARED_LANES = 1 << 8,	/* threads of a process read by one lane */
 	LANES_DOWN = 1 << 9,	/* user space gives its lanes back by itself */
 	DIE_AT_ONCE = 1 << 10,	/* all mappings are closed with the last user's end */
+	FIRST_DIES = 1 << 11,	/* of the processes, which are all alike, only that */
 };
 
 struct detect_config {

@@ -33,4 +33,4 @@ for other; do
 	[ "${other##*/}" = "$object" ] || set -- "$@" "$other"
 done
 # shellcheck disable=SC2086
-$CC $CFLAGS -o "$program" "$dir/$object" "$@"
+$CC $CFLAGS -s -o "$program" "$dir/$object" "$@"

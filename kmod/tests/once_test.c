@@ -61,6 +61,33 @@ TEST(once_runs_once)
 	CHECK_EQ(env.deaths, 0);
 }
 
+/* The value comes with the end, and nothing else brings or changes it. */
+TEST(once_value)
+{
+	u64 value = 7;
+	struct shs_wakes wakes = { };
+
+	box_init(&box, SHS_KIND_ONCE, 0, 3);
+	box.obj.geo.value_size = sizeof(value);
+	CHECK_EQ(begin(0, false), 0);
+	spin_lock(&box.obj.lock);
+	CHECK_EQ(shs_once_finish(&box.obj, box.att[1].id, true, &value), -EPERM);
+	CHECK_EQ(box.control.base[0], 0);
+	CHECK_EQ(shs_once_finish(&box.obj, box.att[0].id, false, &value), 0);
+	CHECK_EQ(box.control.base[0], 0);
+	shs_pass(&box.obj, &wakes);
+	spin_unlock(&box.obj.lock);
+	CHECK_EQ(begin(2, false), 0);
+	spin_lock(&box.obj.lock);
+	CHECK_EQ(shs_once_finish(&box.obj, box.att[2].id, true, &value), 0);
+	CHECK_EQ(box.control.base[0], 7);
+	CHECK_EQ(box.control.base[1], 0);
+	value = 8;
+	CHECK_EQ(shs_once_finish(&box.obj, box.att[2].id, true, &value), -EPERM);
+	CHECK_EQ(box.control.base[0], 7);
+	spin_unlock(&box.obj.lock);
+}
+
 TEST(once_abandon)
 {
 	box_init(&box, SHS_KIND_ONCE, 0, 3);

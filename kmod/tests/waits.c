@@ -57,7 +57,6 @@ static void *ticket_memory;
 
 #define kzalloc(size, flags)	memset(ticket_memory, 0, size)
 #define kfree(p)		memset(p, POISON, sizeof(*(p)))
-#define signal_pending(task)	fatal_signal_pending(task)
 #define cond_resched()		((void)0)
 #define ERR_PTR(ret)		NULL
 

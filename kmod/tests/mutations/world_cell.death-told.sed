@@ -1,3 +1,3 @@
 # in mutex.c
 # The value of a cell is whole, so a death is no news.
-/^static bool death_is_news/,/^}/ s/obj->kind != SHS_KIND_CELL/true/
+/^static bool death_is_news/,/^}/ s/obj->kind != SHS_KIND_CELL && //

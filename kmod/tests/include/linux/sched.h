@@ -13,6 +13,7 @@ struct task_struct {
 	struct pid pid;
 	bool asleep;
 	bool killed;
+	bool signalled;
 };
 
 struct mm_struct {
@@ -24,6 +25,11 @@ struct mm_struct {
 static inline struct pid *task_pid(struct task_struct *task)
 {
 	return &task->pid;
+}
+
+static inline bool signal_pending(const struct task_struct *task)
+{
+	return task->signalled || task->killed;
 }
 
 static inline bool fatal_signal_pending(const struct task_struct *task)

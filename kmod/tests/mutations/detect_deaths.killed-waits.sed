@@ -1,0 +1,3 @@
+# in detect.c
+# Who was killed is on its way out.
+/^static struct shs_waiter \*wait_of/,/^}/ s/ && !shs_is_dying\(w->task\)//

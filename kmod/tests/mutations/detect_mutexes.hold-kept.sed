@@ -1,0 +1,6 @@
+# in hold.c
+# Who gave it back holds it no more.
+/^void shs_hold_end/,/^}/ {
+	/put_pid/d
+	/struct shs_hold\) \{ \}/d
+}

@@ -1,0 +1,3 @@
+# in condwait.c
+# Who is on the queue of the mutex does not queue again ...
+/^static int take_back/,/^}/ s/t->requeued \? .* : -EAGAIN/-EAGAIN/

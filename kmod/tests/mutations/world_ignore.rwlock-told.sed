@@ -1,0 +1,3 @@
+# in rwlock.c
+# Nor does a rwlock.
+/^static void rw_repair/,/^}/ s/!\(obj->flags & SHS_INIT_IGNORE\)/true/
