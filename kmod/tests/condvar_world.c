@@ -170,6 +170,10 @@ static void wait_over(struct actor *a, int ret, bool began)
 	case -ENOTRECOVERABLE:
 		check_lost(a);
 		break;
+	case -EPERM:
+		if (a->state != IDLE)
+			env_fail("%c holds the mutex, and may not wait", cv_name(a));
+		break;
 	case -ERESTARTSYS:
 		break;
 	default:
@@ -207,13 +211,13 @@ static void start_wait(struct actor *a)
 	struct process *p = cv_process(a);
 	const struct actor *other;
 
-	explore_say("%c waits", cv_name(a));
+	explore_say("%c waits%s", cv_name(a), a->state == HOLDS ? "" : " without the mutex");
 	for_each_actor(other)
 		if (other == a || (cv_process(other) == p && other->task.pid.gone))
 			cv_credit.dropped += cv_has_credit(other);
 	cv_credit.added = 1;
 	cv_credit.had[a - cv.actor] = false;
-	if (p->condvar.state == SHS_ATT_LIVE)
+	if (p->condvar.state == SHS_ATT_LIVE && a->state == HOLDS)
 		note_released(a);
 	call_wait(a, false, false, 0);
 }
@@ -411,7 +415,7 @@ static void actor_events(const struct actor *a)
 	if (cv_process(a)->state != RUNS)
 		return;
 	if (a->state == IDLE)
-		add_event(LOCK, i);
+		add_event(a->does & STRANGER ? WAIT : LOCK, i);
 	if (may_notify(a))
 		add_event(NOTIFY, i);
 	if (a->state == HOLDS && a->does & WAITER)

@@ -30,6 +30,7 @@ enum {
 	READER	= 1 << 6,	/* ... for reading */
 	FORGETS	= 1 << 7,	/* does not come back after a signal */
 	ENDS	= 1 << 8,	/* its thread ends then */
+	STRANGER = 1 << 9,	/* waits without the mutex, and is refused */
 };
 
 struct script {

@@ -47,7 +47,19 @@ TEST(world_condvar)
 		},
 	};
 
+	static const struct condvar_config stranger = {
+		.name = "one who does not hold the mutex", .kind = MUTEX,
+		.kills = 1, .gaps = 1,
+		.script = {
+			{ 0, 1, WAITER },
+			{ 1, 2, STRANGER },
+			{ 2, 2, NOTIFY_ONE },
+			{ 3, 1, LOCKER },
+		},
+	};
+
 	condvar_all(&plain);
+	condvar_all(&stranger);
 	condvar_all(&signals);
 	condvar_all(&threads);
 	condvar_all(&held);
@@ -92,7 +104,18 @@ TEST(world_condvar_locks)
 		},
 	};
 
+	static const struct condvar_config stranger = {
+		.name = "one who does not hold the rwlock", .kind = RWLOCK, .gaps = 1,
+		.script = {
+			{ 0, 1, WAITER },
+			{ 1, 2, STRANGER },
+			{ 2, 2, NOTIFY_ALL },
+			{ 3, 1, LOCKER | READER },
+		},
+	};
+
 	condvar_all(&rwlock);
+	condvar_all(&stranger);
 	condvar_all(&fifo);
 	condvar_all(&strict);
 	condvar_all(&detect);

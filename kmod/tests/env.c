@@ -8,6 +8,8 @@
 
 struct env env;
 void (*env_race)(enum env_access access, const void *p);
+unsigned int env_asked;
+bool env_wide_hash;
 
 static unsigned int touches;
 static bool racing;
@@ -17,6 +19,7 @@ void env_reset(void)
 	memset(&env, 0, sizeof(env));
 	env.now_ns = 1000;
 	env_race = NULL;
+	env_wide_hash = false;
 	env_new_step();
 }
 
@@ -103,6 +106,7 @@ bool shs_thread_is_gone(struct pid *thread)
 
 bool shs_is_dying(struct task_struct *task)
 {
+	env_asked++;
 	return task && task->killed;
 }
 

@@ -27,6 +27,12 @@ extern struct env env;
 /* What other CPUs do just before an access to p; NULL: nothing. */
 extern void (*env_race)(enum env_access access, const void *p);
 
+/* Hashes are as wide as they are asked for; only for the running test. */
+extern bool env_wide_hash;
+
+/* How often it was asked whether a waiter was killed. */
+extern unsigned int env_asked;
+
 void env_reset(void);
 void env_forget(void);
 void env_touch(enum env_access access, const void *p);
