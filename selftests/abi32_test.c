@@ -1122,7 +1122,8 @@ TEST_F(abi32, strict)
 		ASSERT_EQ(0, remote_attach(&a[0], &self->peer[0], self->fd[0]));
 	}
 	for (int who = 0; who < 2; who++)
-		EXPECT_EQ(-ENOTRECOVERABLE, remote_lock(&a[who], SHS_MODE_EXCLUSIVE, 0));
+		EXPECT_EQ(-ENOTRECOVERABLE, remote_lock(&a[who], SHS_MODE_EXCLUSIVE,
+							SHS_LOCK_NOWAIT));
 	EXPECT_EQ(0, peer_ioctl(&self->peer[0], self->fd[0], SHS_IOC_OP, &write));
 	EXPECT_EQ(0, remote_lock(&a[1], SHS_MODE_EXCLUSIVE, 0));
 	EXPECT_EQ(1ULL << 40, remote_load(&a[1], a[1].shared, a[1].is.value_offset, 8));
