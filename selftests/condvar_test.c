@@ -212,6 +212,39 @@ TEST_F(condvar, wrong_mutex)
 	EXPECT_EQ(0, shs_info(self->fd).waiters);
 }
 
+/*
+ * A notify finds the ticket of one who does not hold the mutex, just before he is told
+ * so: it must not leave him in the mutex's queue, for he is gone the next moment.
+ */
+TEST_F(condvar, notified_without_the_mutex)
+{
+	struct shs_pipe ready = shs_pipe();
+	pid_t holder = shs_fork(), notifier;
+	__u64 end;
+
+	if (!holder) {
+		if (shs_attach(&self->mutex, self->mutex_fd) || shs_lock(&self->mutex))
+			_exit(1);
+		shs_say(&ready);
+		shs_until_killed();
+	}
+	shs_hear(&ready);
+	notifier = shs_fork();
+	while (!notifier)
+		notify(self->fd, ~0ULL);
+	end = shs_now(SHS_CLOCK_MONOTONIC) + shs_scale(2000) * SHS_MS;
+	while (shs_now(SHS_CLOCK_MONOTONIC) < end) {
+		ASSERT_EQ(-EPERM, shs_wait(&self->condvar,
+					   &SHS_WAIT(.mutex_fd = self->mutex.fd)));
+		ASSERT_EQ(0, shs_info(self->mutex_fd).waiters);
+	}
+	EXPECT_EQ(-SIGKILL, shs_kill(notifier));
+	EXPECT_EQ(0, shs_info(self->fd).waiters);
+	EXPECT_EQ(holder, shs_info(self->mutex_fd).holder_pid);
+	EXPECT_EQ(-SIGKILL, shs_kill(holder));
+	EXPECT_EQ(-EOWNERDEAD, shs_lock(&self->mutex));
+}
+
 /* All who wait at a time use one mutex; without waiters it may be another. */
 TEST_F(condvar, second_mutex)
 {

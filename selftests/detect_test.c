@@ -4,6 +4,7 @@
  * through whom; nobody else ever is.
  */
 #include "actors.h"
+#include <sys/resource.h>
 
 #define OBJECTS 4
 
@@ -1127,6 +1128,52 @@ TEST_F(detect_rwlock, operations)
 	EXPECT_EQ(0, unlock_in(a, 0, R, 0));
 	EXPECT_EQ(0, lock_in(a, 0, W, 0));
 	EXPECT_EQ(-EDEADLK, ACT(a, 0, OP, &read));
+}
+
+/*
+ * The search is done under a spinlock, so it is given up when too many wait: a long way
+ * round is found through few readers in a queue, not through hundreds, each of whom
+ * looks at all who are ahead. Nobody is refused then; the wait ends by its deadline.
+ */
+#define CROWD 8		/* processes, of so many threads: */
+#define CROWD_THREADS 32
+
+enum { READ_BY_ALL = 4 };
+
+TEST_F(detect_rwlock, too_many)
+{
+	const struct rlimit many = { 4096, 4096 };	/* descriptors: four an actor */
+	struct actor *owner, *crowd[CROWD];
+	int fds[READ_BY_ALL + 1];
+
+	setrlimit(RLIMIT_NOFILE, &many);
+	for (int i = 0; i <= READ_BY_ALL; i++)
+		fds[i] = create(i == READ_BY_ALL ? SHS_KIND_RWLOCK : SHS_KIND_MUTEX,
+				SHS_INIT_DETECT);
+	owner = act_process(fds, ARRAY_SIZE(fds), 4);
+	for (int i = 0; i < 4; i++)
+		EXPECT_EQ(0, act_lock(&owner[i], i));
+	for (int i = 0; i < 3; i++) {
+		act_start_lock(&owner[i], i + 1);
+		SHS_AWAIT(fds[i + 1], info.waiters == 1);
+	}
+	for (int i = 0; i < CROWD; i++) {
+		crowd[i] = act_process(fds, ARRAY_SIZE(fds), CROWD_THREADS);
+		for (int n = 0; n < CROWD_THREADS; n++) {
+			ASSERT_EQ(0, lock_in(&crowd[i][n], READ_BY_ALL, R, n));
+			act_start_lock(&crowd[i][n], 0);
+		}
+		SHS_AWAIT(fds[0], info.waiters == (i + 1) * CROWD_THREADS);
+		if (i)
+			continue;
+		EXPECT_EQ(-EDEADLK, lock_in(&owner[3], READ_BY_ALL, W, 0));
+		EXPECT_EQ(5, act_cycle(&owner[3], READ_BY_ALL));
+	}
+	EXPECT_EQ(-ETIMEDOUT, waits_in_vain(&owner[3], READ_BY_ALL));
+	/* A short way round is sought first, and found. */
+	EXPECT_EQ(-EDEADLK, act_lock(&owner[3], 3));
+	EXPECT_EQ(-EDEADLK, act_lock(&owner[3], 2));
+	EXPECT_EQ(2, act_cycle(&owner[3], 2));
 }
 
 /*
