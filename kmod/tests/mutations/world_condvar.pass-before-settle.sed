@@ -1,6 +1,3 @@
 # in condvar.c
 # The mutex wakes who finds that it was notified.
-/^static void notify/,/^}/ {
-	/^	shs_settle/d
-	s/^(	spin_unlock)/	shs_settle(obj, \&t->w, 0, wakes);\n\1/
-}
+/^u32 shs_condvar_notify/,/^}/ s/^		requeue\(mutex, t\);/&\n		shs_pass(mutex, wakes);/

@@ -1,3 +1,3 @@
 # in condvar.c
 # Who is moved to a free mutex is on its way to it.
-/^static void notify/,/^}/ s/^		shs_pass\(.*/		;/
+/^u32 shs_condvar_notify/,/^}/ s/^	shs_pass\(.*/	;/

@@ -1,3 +1,3 @@
 # in condwait.c
 # ... and who was interrupted there is on it no more.
-/^static int take_back/,/^}/ s/^	t->requeued = false;//
+/^static void end_requeue/,/^}/ s/c->ticket->requeued = false;/;/

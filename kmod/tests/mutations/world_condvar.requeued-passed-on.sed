@@ -1,3 +1,3 @@
 # in condvar.c
 # Who waits for the mutex already uses its notify or passes it on itself.
-/^static void condvar_repair/,/^}/ s/ \|\| t->requeued//
+/^static void condvar_repair/,/^}/ s/!t->requeued/true/

@@ -1,3 +1,3 @@
-# in op.c
-# A single operation that recovers it recovers it from being lost, too.
-/^static int check_notice/,/^}/ s/obj->lost = false;/;/
+# in core.c
+# What is recovered is not lost any more.
+/^int shs_forget_death/,/^}/ s/obj->lost = false;/;/
