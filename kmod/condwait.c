@@ -48,17 +48,24 @@ static void ticket_free(struct shs_ticket *t)
 	kfree(t);
 }
 
-/* Drops t and passes an unused notify on. */
-static void ticket_end(struct shs_attachment *att, struct shs_ticket *t, bool pass)
+/*
+ * Drops t; pass: an unused notify goes to the next.  How the wait ended, which stands
+ * from now on: 0, -ETIMEDOUT, or -ENXIO if the attachment ended and its notify, if it
+ * had one, was passed on.
+ */
+static int ticket_end(struct shs_attachment *att, struct shs_ticket *t, bool pass)
 {
 	struct shs_object *obj = att->obj;
 	struct shs_wakes wakes = { };
+	int ret;
 
 	spin_lock(&obj->lock);
+	ret = t->expired ? -ETIMEDOUT : t->w.result;
 	shs_ticket_drop(obj, t, pass, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);
 	ticket_free(t);
+	return ret;
 }
 
 /* All tickets of an attachment that nobody can use any more. */
@@ -234,36 +241,24 @@ static int take_back(struct condwait *c)
 	return ret;
 }
 
-/* -ENXIO: the attachment ended after the notify, and passed it on. */
-static int result_of(struct condwait *c)
-{
-	int ret;
-
-	spin_lock(&c->att->obj->lock);
-	ret = c->ticket->w.result;
-	spin_unlock(&c->att->obj->lock);
-	return ret;
-}
-
 /*
  * However the sleep ended but for a signal, also by the end of the condvar's
  * attachment (-ENXIO): the mutex is taken back before the caller is told.
  */
 static int condwait(struct condwait *c, bool started)
 {
-	int ret, slept;
+	int ret, ended;
 
 	ret = started ? resume(c) : begin(c);
 	if (ret)
 		return ret;
-	slept = sleep_on_ticket(c);
-	ret = slept == -ERESTARTSYS ? slept : take_back(c);
+	ret = sleep_on_ticket(c);
+	if (ret != -ERESTARTSYS)
+		ret = take_back(c);
 	if (ret == -ERESTARTSYS && !fatal_signal_pending(current))
 		return ret;
-	if (!slept)
-		slept = c->ticket->expired ? -ETIMEDOUT : result_of(c);
-	ticket_end(c->att, c->ticket, ret && ret != -EOWNERDEAD);
-	return ret ?: slept;
+	ended = ticket_end(c->att, c->ticket, ret && ret != -EOWNERDEAD);
+	return ret ?: ended;
 }
 
 /* The attachment of a mutex or rwlock behind fd, with its file held; or what is wrong with it. */

@@ -540,9 +540,10 @@ static void all_events(void)
 		process_events(p);
 }
 
-/* The beginning of a wait goes on when others have done something, or nothing. */
+/* The beginning or end of a wait goes on when others have done something, or nothing. */
 static void gap(void)
 {
+	bool *had = &cv_credit.had[runs_now - cv.actor];
 	struct task_struct *task = env.task;
 	struct event e;
 	unsigned int i;
@@ -558,7 +559,8 @@ static void gap(void)
 	e = events[i - 1];
 	do_event(&e);
 	env.task = task;
-	cv_credit.had[runs_now - cv.actor] = cv_has_credit(runs_now);
+	cv_credit.dropped += *had && !cv_has_credit(runs_now);
+	*had = cv_has_credit(runs_now);
 }
 
 static bool step(void)

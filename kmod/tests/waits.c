@@ -105,15 +105,21 @@ static int acquire_or_go_on(struct shs_object *obj, struct shs_waiter *w,
 static int gap_and_release_mutex(struct shs_attachment *att);
 void (*waits_gap)(void);
 
+static void gap(void)
+{
+	if (waits_gap)
+		waits_gap();
+}
+
 #include "waits.inc"	/* made by waits.sh */
 #undef release_mutex
 #undef resume
 #undef shs_acquire
+#undef ticket_end
 
 static int gap_and_release_mutex(struct shs_attachment *att)
 {
-	if (waits_gap)
-		waits_gap();
+	gap();
 	return release_mutex(att);
 }
 

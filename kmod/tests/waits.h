@@ -40,7 +40,10 @@ int waits_release_mutex(struct shs_attachment *att);
 int waits_sleep_on_ticket(struct shs_attachment *att, struct shs_ticket *t, int slept);
 void waits_drop_abandoned(struct shs_attachment *att);
 
-/* What other CPUs do while a new wait has its ticket, and the mutex too; or NULL. */
+/*
+ * What other CPUs do while a wait has its ticket, and the mutex too, at its beginning and
+ * at its end; or NULL.
+ */
 extern void (*waits_gap)(void);
 
 /* Of a single operation that holds the value. */

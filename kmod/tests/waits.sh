@@ -18,5 +18,7 @@ echo '#define release_mutex gap_and_release_mutex'
 from condwait.c begin resume sleep_on_ticket
 echo '#define resume resume_or_go_on'
 echo '#define shs_acquire acquire_or_go_on'
-from condwait.c end_requeue take_back result_of condwait
+from condwait.c end_requeue take_back
+echo '#define ticket_end(...) (gap(), ticket_end(__VA_ARGS__))'
+from condwait.c condwait
 from op.c check_notice
