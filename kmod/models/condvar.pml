@@ -5,29 +5,33 @@
  *
  *   here                  stands for
  *   waiter                a process in SHS_IOC_WAIT: begin, sleep_on_ticket, take_back,
- *                         ticket_end of condwait.c; after a signal it calls again
+ *                         end_requeue, ticket_end of condwait.c; after a signal it calls again
  *                         (resume), or does not, and its ticket is dropped by its next
  *                         wait (drop_abandoned) or by its end; until then it may use
  *                         up a notify, so no process here does something else for ever
  *   notifier              takes the mutex, changes what they wait for, notifies one or
  *                         all, with the mutex held or after its release
- *   notify_one            notify() and requeue() of condvar.c, both locks held
- *   ticket_drop           shs_ticket_drop()
+ *   notify                shs_condvar_notify() with requeue() and is_left_behind(), for one or
+ *                         all: both locks held, one pass of the mutex's queue at its end
+ *   ticket_drop, forgo    shs_ticket_drop(), shs_ticket_forgo()
  *   unmapper              a thread that unmaps a waiter's attachment to the condvar or
  *                         to the mutex under it: vm_ops->close, condvar_repair()
  *   die                   the end of a process: both attachments close, in any order
+ *   gone                  PF_EXITING of its thread, and a little later no users of its mm:
+ *                         here both at once
  *   refused               the release of the mutex fails (-EPERM, or -EDEADLK of one held
  *                         twice): the wait ends before it began
  *
  * A condvar operation runs under the condvar's lock, and where it touches the mutex
- * under that lock too, the condvar's first; each is one step, but for a notify of all,
- * which lets the mutex's lock go between two tickets.  A signal or SIGKILL that finds the
- * ticket settled is seen at the next sleep, if there is one: here it comes then, or not.
+ * under that lock too, the condvar's first; each is one step.  A signal or SIGKILL that
+ * finds the ticket settled is seen at the next sleep, if there is one: here it comes then,
+ * or not; and a sleeper that was requeued may go on to that sleep for one that may come.
  * A process has one thread, so one ticket; the mutex is a mutex.
  *
  * Safety: one at most is inside the mutex; a wait returns as notified exactly as often
  * as notifies found a ticket, less those that died with nobody left to pass them to:
- * none is lost, none counts twice, none comes from nowhere.
+ * none is lost, none counts twice, none comes from nowhere.  A wait whose notify was
+ * passed on by the end of the attachment returns -ENXIO, so not as notified.
  * Liveness: when nothing moves any more, who has not come to his end sleeps on a ticket
  * that nobody notified, and began that wait after the last change was announced to all.
  */
@@ -47,14 +51,21 @@
 /* death */
 #define repair_keeps_notify		12
 #define repair_passes_and_drop_too	13
-#define repair_passes_for_requeued	14	/* WORLD 2 */
-#define closed_and_interrupted_keeps	15	/* WORLD 2 */
+#define closed_and_interrupted_keeps	14	/* WORLD 2 */
+#define told_as_it_woke			15	/* WORLD 2 */
+#define told_before_the_end		16	/* WORLD 2 */
 /* the requeue */
-#define requeued_without_pass		16
-#define requeued_without_sleeper	17
-#define requeued_before_release		18
-#define requeued_for_the_dead		19	/* WORLD 2 */
-#define all_but_one_forgotten		20
+#define requeued_without_pass		17
+#define requeued_without_sleeper	18
+#define requeued_before_release		19
+#define requeued_for_the_dead		20	/* WORLD 2 */
+#define all_but_one_forgotten		21
+
+/*
+ * Not in the list, for the code heals it: an end of the attachment that passes on the
+ * notify of a requeued ticket too, whose sleeper then returns -ENXIO; and a notify for
+ * somebody left behind, which the end of his attachment passes on.
+ */
 
 /*
  * Worlds to search; the first small enough for make check.  EVENTS: so many at most of
@@ -102,9 +113,8 @@ byte notified;				/* notifies on their way to somebody */
 bool announced;				/* the change was made and all were notified */
 byte unmaps, refusals;			/* that are still to come */
 byte begins;				/* who has a ticket and still the mutex */
-bool notifies;				/* the condvar's lock is held: notify_all */
 
-#define FREE	(!locked && !notifies)	/* both locks */
+#define FREE	(!locked)		/* both locks */
 
 inline take_out(p) {
 	j = 0;
@@ -121,44 +131,56 @@ inline take_out(p) {
 	j = 0
 }
 
-/* The longest waiting ticket; count: it is a new notify, else one that is passed on. */
-inline notify_one(count) {
+/* Its sleeper, if it has one, now waits for the mutex. */
+inline requeue(p) {
 	if
-	:: in_queue > 0 ->
-		t = tickets[0];
-		take_out(t);
-		ticket[t] = NOTIFIED;
+	:: (sleeper[p] || BROKEN(requeued_without_sleeper)) &&
+	   (!dead[p] || BROKEN(requeued_for_the_dead)) ->
+		sleeper[p] = false;
 		if
-		:: (sleeper[t] || BROKEN(requeued_without_sleeper)) &&
-		   (!dead[t] || BROKEN(requeued_for_the_dead)) ->
-			sleeper[t] = false;
-			requeued[t] = true;
-			queue_tail(t);
-			if
-			:: BROKEN(requeued_without_pass)
-			:: else -> word_pass()
-			fi
-		:: else -> woken[t] = true
-		fi;
-		notified = notified + count;
-		t = 0
-	:: else -> notified = notified - (1 - count)
+		:: n > 0 && BROKEN(all_but_one_forgotten)
+		:: else ->
+			requeued[p] = true;
+			queue_tail(p)
+		fi
+	:: else -> woken[p] = true
 	fi
 }
 
-inline notify_all() {
-	do
-	:: atomic { !locked && in_queue > 0 && BROKEN(all_but_one_forgotten) && requeued[queue[0]] ->
-		t = tickets[0];
-		take_out(t);
-		ticket[t] = NOTIFIED;
-		sleeper[t] = false;
-		notified++;
-		t = 0 }
-	:: atomic { !locked && in_queue > 0 &&
-		    !(BROKEN(all_but_one_forgotten) && requeued[queue[0]]) -> notify_one(1) }
-	:: atomic { in_queue == 0 -> notifies = false; break }
-	od
+/* The longest waiting ticket, or all; fresh: else it is a notify that is passed on. */
+inline notify(all, fresh) {
+	if
+	:: in_queue > 0 ->
+		do
+		:: in_queue > 0 && (n == 0 || (all)) ->
+			t = tickets[0];
+			take_out(t);
+			if
+			:: !sleeper[t] && gone[t] -> ticket[t] = ENDED	/* left behind */
+			:: else ->
+				ticket[t] = NOTIFIED;
+				requeue(t);
+				n++
+			fi;
+			t = 0
+		:: else -> break
+		od;
+		if
+		:: BROKEN(requeued_without_pass)
+		:: else -> word_pass()
+		fi
+	:: else
+	fi;
+	notified = notified + n - !(fresh);
+	n = 0
+}
+
+/* A notify that p's ticket has goes to the next. */
+inline forgo(p) {
+	if
+	:: ticket[p] == NOTIFIED -> ticket[p] = ENDED; notify(false, false)
+	:: else
+	fi
 }
 
 /* Takes p's ticket out of everything; pass_on: an unused notify goes to the next. */
@@ -169,7 +191,7 @@ inline ticket_drop(p, pass_on) {
 	   (ticket[p] == NOTIFIED && !(pass_on) && BROKEN(return_passes)) ||
 	   (ticket[p] == EXPIRED && (pass_on) && BROKEN(expired_passes)) ||
 	   (ticket[p] == ENDED && (pass_on) && BROKEN(repair_passes_and_drop_too)) ->
-		notify_one(0)
+		notify(false, false)
 	:: else
 	fi;
 	ticket[p] = NONE;
@@ -187,11 +209,8 @@ inline close_condvar(p) {
 			take_out(p);
 			ticket[p] = ENDED;
 			woken[p] = true
-		:: ticket[p] == NOTIFIED && !BROKEN(repair_keeps_notify) &&
-		   (!requeued[p] || BROKEN(repair_passes_for_requeued)) ->
-			ticket[p] = (BROKEN(repair_passes_for_requeued) && requeued[p] ->
-				     NOTIFIED : ENDED);
-			notify_one(0)
+		:: ticket[p] != WAITING && !requeued[p] && !BROKEN(repair_keeps_notify) ->
+			forgo(p)
 		:: else
 		fi
 	:: else
@@ -231,7 +250,6 @@ inline begin() {
 	fi;
 	atomic { FREE -> ticket_drop(me, !BROKEN(abandoned_keeps_notify)) }
 	atomic {
-		!notifies ->
 		inside = inside - !BROKEN(mutex_released_before_ticket);
 		if
 		:: closed[me] -> ret = NXIO	/* here it ends, as an owner */
@@ -278,7 +296,8 @@ inline sleep_on_ticket() {
 	:: ticket[me] != WAITING
 	:: else ->
 end_sleep:	if
-		:: atomic { COMES_TO_ITS_WAIT && REASON }
+		:: atomic { COMES_TO_ITS_WAIT &&
+			    (REASON || (requeued[me] && signals + kills > 0)) }
 		:: atomic { timeouts > 0 && (ticket[me] == WAITING ||
 					     BROKEN(deadline_beats_notify)) ->
 			timeouts--; ret = TIMEDOUT }
@@ -287,7 +306,6 @@ end_sleep:	if
 		fi
 	fi;
 	atomic {
-		!notifies ->
 		if
 		:: ret == TIMEDOUT && (ticket[me] == WAITING ||
 				       BROKEN(deadline_beats_notify)) ->
@@ -310,7 +328,8 @@ end_sleep:	if
 		:: else
 		fi;
 		woken[me] = false;
-		sleeper[me] = false
+		sleeper[me] = false;
+		told = (BROKEN(told_as_it_woke) -> ticket[me] : NONE)
 	}
 }
 
@@ -324,14 +343,12 @@ inline take_back() {
 	:: ret == BUSY -> sleep_and_leave(me)
 	:: else -> break
 	od;
-	atomic {
+	atomic {				/* end_requeue() */
 		FREE ->
 		requeued[me] = false;
 		if
-		:: ret == INTERRUPTED && closed[me] && ticket[me] == NOTIFIED &&
-		   !BROKEN(closed_and_interrupted_keeps) ->
-			ticket[me] = ENDED;
-			notify_one(0)
+		:: (ret == INTERRUPTED || ret == KILLED) && closed[me] &&
+		   !BROKEN(closed_and_interrupted_keeps) -> forgo(me)
 		:: else
 		fi
 	}
@@ -340,9 +357,9 @@ inline take_back() {
 #define MAY_DIE	atomic { kills > 0 -> kills--; inside--; goto die }
 
 proctype waiter(byte me) {
-	byte old, i, j, t, first;
+	byte old, i, j, n, t, first;
 	bool own;
-	mtype ret = OK;
+	mtype ret = OK, told = NONE;
 
 lock:
 	lock_mutex();
@@ -367,7 +384,7 @@ call:
 		atomic { tickets[in_queue] = me; in_queue++; ticket[me] = WAITING }
 	:: else
 	fi;
-	atomic { !notifies -> sleeper[me] = ticket[me] == WAITING }
+	sleeper[me] = ticket[me] == WAITING;
 	sleep_on_ticket();
 	if
 	:: ret == OK -> take_back()
@@ -382,20 +399,29 @@ call:
 		fi
 	:: else
 	fi;
+	if
+	:: BROKEN(told_before_the_end) -> told = ticket[me]
+	:: else
+	fi;
 	/* ticket_end() */
 	atomic {
 		FREE ->
+		if
+		:: BROKEN(told_as_it_woke) || BROKEN(told_before_the_end)
+		:: else -> told = ticket[me]
+		fi;
 		if
 		:: ret == OK || ret == OWNERDEAD ->
 			inside++;
 			assert(inside == 1);
 			if
-			:: ticket[me] == NOTIFIED -> assert(notified > 0); notified--
+			:: told == NOTIFIED -> assert(notified > 0); notified--
 			:: else
 			fi;
 			ticket_drop(me, false)
 		:: else -> ticket_drop(me, !BROKEN(killed_keeps_notify))
-		fi
+		fi;
+		told = NONE
 	}
 	if
 	:: ret == KILLED || ret == NXIO -> goto die
@@ -428,7 +454,7 @@ end:
 }
 
 proctype notifier(byte me) {
-	byte old, i, j, t, first, rounds = NOTIFIES;
+	byte old, i, j, n, t, first, rounds = NOTIFIES;
 	bool own;
 	mtype ret = OK;
 
@@ -442,15 +468,13 @@ proctype notifier(byte me) {
 		:: else -> goto out
 		fi;
 		if
-		:: atomic { FREE -> notify_one(1) }
-		:: atomic { !notifies -> announced = true; notifies = true }
-			notify_all()
+		:: atomic { FREE -> notify(false, true) }
+		:: atomic { FREE -> announced = true; notify(true, true) }
 		:: atomic { !locked -> inside--; release(me) }
-			atomic { FREE -> notify_one(1) }
+			atomic { FREE -> notify(false, true) }
 			goto next
 		:: atomic { !locked -> announced = true; inside--; release(me) }
-			atomic { !notifies -> notifies = true }
-			notify_all();
+			atomic { FREE -> notify(true, true) }
 			goto next
 		fi;
 		if
@@ -471,7 +495,7 @@ end:
 /* Of a process that waits; one thread does it while another sleeps. */
 #if UNMAPS > 0
 proctype unmapper() {
-	byte me, old, i, j, t, first;
+	byte me, old, i, j, n, t, first;
 	bool own;
 
 	select(me : 1 .. PROCESSES - 1);
