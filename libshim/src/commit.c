@@ -74,8 +74,10 @@ void shs_value_begin(const struct handle *handle)
 void shs_value_resume(const struct handle *handle, const void *before)
 {
 	shs_value_begin(handle);
+	SHS_STEP("resume: copied");
 	if (has_slots(handle) && hidden(handle) != before)
 		publish(handle);	/* of two that are equal */
+	SHS_STEP("resumed");
 }
 
 int shs_commit(struct shs_object *object)
@@ -86,8 +88,12 @@ int shs_commit(struct shs_object *object)
 		return -EOPNOTSUPP;
 	if (!shs_attached_here(handle) || !atomic_load(&handle->holder[SHS_MODE_EXCLUSIVE]))
 		return -EPERM;
+	SHS_STEP("commit");
 	publish(handle);
+	SHS_STEP("committed");
 	shs_value_begin(handle);
+	SHS_STEP("commit: copied");
 	publish(handle);
+	SHS_STEP("commit: as it was");
 	return 0;
 }

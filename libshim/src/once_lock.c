@@ -56,6 +56,7 @@ static int complete(struct shs_object *once, const void *value, size_t size)
 {
 	int ret = shs_once_complete_with(once, value, size);
 
+	SHS_STEP("value given");
 	if (ret < 0)
 		shs_once_abandon(once);
 	return ret;
@@ -85,6 +86,7 @@ static int initialise(struct shs_object *once, void *value, size_t size,
 {
 	int ret = initialiser(value, size, argument, earlier);
 
+	SHS_STEP("value made");
 	if (ret) {
 		shs_once_abandon(once);
 		return ret;

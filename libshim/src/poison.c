@@ -34,8 +34,10 @@ static int clear(struct shs_object *object, uint32_t kind, struct shs_deadline d
 	ret = shs_lock(object, SHS_MODE_EXCLUSIVE, 0, 0, deadline);
 	if (!shs_is_held(ret))
 		return ret;
+	SHS_STEP("clear: locked");
 	if (ret == -EOWNERDEAD && to_handle(object)->flags & SHS_INIT_STRICT)
 		consistent(object, kind);
+	SHS_STEP("clear: good again");
 	return shs_unlock(object, SHS_MODE_EXCLUSIVE, 0, 0);
 }
 
