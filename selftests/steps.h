@@ -81,12 +81,15 @@ FIXTURE_VARIANT(steps) {
 	bool (*lacks)(void);		/* the dead owed the living something: then, not else, */
 	void (*help)(void);		/* somebody comes by */
 	bool (*done)(FIXTURE_DATA(steps) *self);	/* what may be done once only */
+	void (*halts)(FIXTURE_DATA(steps) *self);	/* the victim; others come, or it dies */
 	void (*check)(struct __test_metadata *_metadata, FIXTURE_DATA(steps) *self);
 	bool forks;			/* the victim is a child of first() */
 };
 
 static struct world *world;
 static int me;		/* slot of this process */
+static __u32 policy;	/* SHS_INIT_* of the object "a" */
+static struct shs_object *owned;	/* this process's "a" */
 
 static void wrong(const char *format, ...)
 {
@@ -161,43 +164,83 @@ static struct shs_object *open_object(const char *name)
 	must("open", shs_object_open(name, 0, &object));
 	if (!object)
 		_exit(1);
+	if (!strcmp(name, "a"))
+		owned = object;
 	return object;
+}
+
+/* With SHS_INIT_IGNORE nobody is told, though there is something to tell. */
+static void check_told(const char *how, int ret)
+{
+	if (ret != (world->notice && !(policy & SHS_INIT_IGNORE) ? -EOWNERDEAD : 0))
+		wrong("process %d, %s: %d with notice %d", me, how, ret, world->notice);
+}
+
+/* The words differ only after a death; what is committed not even then. */
+static void check_words(const char *how, const volatile __s64 *pair)
+{
+	if (policy & SHS_INIT_COMMIT && (pair[0] != world->changes || pair[1] != world->changes))
+		wrong("process %d, %s: %lld %lld after %lld commits", me, how, pair[0], pair[1],
+		      world->changes);
+	if (!world->notice && pair[0] != pair[1])
+		wrong("process %d, %s: half a change, and not told", me, how);
+}
+
+/* With SHS_INIT_STRICT each owner is told until one says this. */
+static void declare_good(int ret)
+{
+	if (!ret || !(policy & SHS_INIT_STRICT))
+		return;
+	SHS_STEP("told");
+	if (owned->kind == SHS_KIND_MUTEX)
+		must("consistent", shs_mutex_consistent(owned));
+	else
+		must("consistent", shs_rwlock_consistent(owned));
 }
 
 /* Who may change is told of a death exactly if there was one, and once. */
 static void own(const char *how, int ret, volatile __s64 *pair)
 {
-	if (ret != (world->notice ? -EOWNERDEAD : 0))
-		wrong("process %d, %s: %d with notice %d", me, how, ret, world->notice);
-	world->notice = 0;
+	check_told(how, ret);
+	check_words(how, pair);
 	stage(INSIDE);
 	SHS_STEP("owner");
-	if (ret)
-		pair[1] = pair[0];
-	else if (pair[0] != pair[1])
-		wrong("process %d, %s: half a change, and not told", me, how);
+	pair[1] = pair[0];
+	declare_good(ret);
+	world->notice = 0;
 	SHS_STEP("repaired");
 }
 
 /* As own() for one who only looks: that uses nothing up. */
 static void look(const char *how, int ret, const volatile __s64 *pair)
 {
-	if (ret != (world->notice ? -EOWNERDEAD : 0))
-		wrong("process %d, %s: %d with notice %d", me, how, ret, world->notice);
+	check_told(how, ret);
 	stage(INSIDE);
 	SHS_STEP("looking");
-	if (!ret && pair[0] != pair[1])
-		wrong("process %d, %s: half a change, and not told", me, how);
+	check_words(how, pair);
 }
 
-/* Two words that differ only meanwhile. */
+/* Two words that differ only meanwhile; with SHS_INIT_COMMIT it counts when it is said. */
 static void change(volatile __s64 *pair)
 {
-	pair[0]++;
-	world->changes++;
+	pair[0] = pair[1] + 1;
+	world->changes += !(policy & SHS_INIT_COMMIT);
 	SHS_STEP("half a change");
 	pair[1]++;
 	SHS_STEP("changed");
+	if (!(policy & SHS_INIT_COMMIT))
+		return;
+	must("commit", shs_commit(owned));
+	world->changes++;
+	pair[0] += 100;
+	SHS_STEP("not committed");
+}
+
+/* What the value may be: that before the change, or that after. */
+static void between(__s64 before, __s64 after)
+{
+	world->before = before;
+	world->after = after;
 }
 
 /*
@@ -263,13 +306,24 @@ static int running(void)
 	return n;
 }
 
+/* Of the victim: between which two steps of the library it is. */
+static bool is_at(const char *step)
+{
+	return world->where[VICTIM] == PARKED && !strcmp(world->step, step);
+}
+
 static struct shs_ioc_info look_at(FIXTURE_DATA(steps) *self, int object)
 {
 	return self->fd[object] < 0 ? (struct shs_ioc_info){ 0 } : shs_info(self->fd[object]);
 }
 
+static bool has_owner(__u32 kind)
+{
+	return kind == SHS_KIND_MUTEX || kind == SHS_KIND_RWLOCK;
+}
+
 /*
- * Who is running sleeps in the kernel; but one beside a free mutex is about to wake.
+ * Who is running sleeps in the kernel; but one beside a free lock is about to wake.
  * One object is seen after the other, and a notify moves who waits from the second to
  * the first: only if nobody came to wait there meanwhile was it so at one moment.
  */
@@ -280,7 +334,8 @@ static bool is_quiet(FIXTURE_DATA(steps) *self)
 
 	for (int i = 0; i < ARRAY_SIZE(self->fd) && awake; i++) {
 		info = i ? look_at(self, i) : first;
-		if (info.kind == SHS_KIND_MUTEX && info.waiters && !(info.state & SHS_STATE_HELD))
+		if (has_owner(info.kind) && info.waiters && !info.readers &&
+		    !(info.state & SHS_STATE_HELD))
 			return false;
 		awake -= info.waiters;
 	}
@@ -358,6 +413,8 @@ static void gather(FIXTURE_DATA(steps) *self, const FIXTURE_VARIANT(steps) *is)
 	else
 		start(VICTIM, is->victim, NULL);
 	follow_victim(self, is, is->first);
+	if (is->halts)
+		is->halts(self);
 	if (!world->meeting)
 		others_come(self, is);
 }
@@ -394,12 +451,23 @@ static int note_holdings(FIXTURE_DATA(steps) *self, int object)
 	return holds + reads;
 }
 
+/* What it changed became the value with the first of the three stores, or never. */
+static void note_commit(void)
+{
+	if (policy & SHS_INIT_COMMIT)
+		world->changes += is_at("committed") || is_at("commit: copied") ||
+				  is_at("commit: as it was");
+}
+
 static void kill_victim(FIXTURE_DATA(steps) *self, const FIXTURE_VARIANT(steps) *is, int *deaths)
 {
 	world->parked = world->where[VICTIM] == PARKED;
 	world->was_done = is->done && is->done(self) && !world->count[0];
 	for (int i = 0; i < ARRAY_SIZE(self->fd); i++)
 		deaths[i] = self->fd[i] < 0 ? 0 : note_holdings(self, i);
+	note_commit();
+	if (is->halts)
+		is->halts(self);
 	kill(world->pid[VICTIM], SIGKILL);
 	world->where[VICTIM] = NOT_THERE;
 }
@@ -507,6 +575,7 @@ static bool run(struct __test_metadata *_metadata, FIXTURE_DATA(steps) *self,
 	self->limit = shs_now(SHS_CLOCK_MONOTONIC) + LIMIT_NS;
 	self->runs++;
 	self->came = false;
+	policy = is->spec[0].flags;
 	prepare(_metadata, self, is);
 	gather(self, is);
 	slept = !stopped(VICTIM);

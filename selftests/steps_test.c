@@ -76,17 +76,20 @@ static void mutex_first(void)
 	shs_object_close(mutex);
 }
 
+static void die_changing(volatile __s64 *pair)
+{
+	pair[0]++;
+	world->changes += !(policy & SHS_INIT_COMMIT);
+	world->notice = 1;
+	kill(getpid(), SIGKILL);
+}
+
 static void die_with_mutex(void)
 {
 	struct shs_object *mutex = open_object("a");
-	volatile __s64 *pair;
 
 	must("lock", shs_mutex_lock(mutex));
-	pair = shs_mutex_value(mutex);
-	pair[0]++;
-	world->changes++;
-	world->notice = 1;
-	kill(getpid(), SIGKILL);
+	die_changing(shs_mutex_value(mutex));
 }
 
 FIXTURE_VARIANT_ADD(steps, mutex) {
@@ -107,6 +110,225 @@ FIXTURE_VARIANT_ADD(steps, mutex_waiter) {
 FIXTURE_VARIANT_ADD(steps, second_owner) {
 	.spec = { PAIR(MUTEX) }, .prepare = die_with_mutex,
 	.victim = mutex_victim, .rival = mutex_rival,
+};
+
+/* The same of those who are told until one of them declares it good. */
+FIXTURE_VARIANT_ADD(steps, strict) {
+	.spec = { PAIR(MUTEX, .flags = SHS_INIT_STRICT) }, .prepare = die_with_mutex,
+	.victim = guard_victim, .rival = mutex_rival,
+};
+
+FIXTURE_VARIANT_ADD(steps, strict_waiter) {
+	.spec = { PAIR(MUTEX, .flags = SHS_INIT_STRICT) }, .first = mutex_first, .turns = 1,
+	.victim = mutex_victim, .rival = mutex_rival,
+};
+
+FIXTURE_VARIANT_ADD(steps, ignore) {
+	.spec = { PAIR(MUTEX, .flags = SHS_INIT_IGNORE) }, .prepare = die_with_mutex,
+	.first = mutex_first, .turns = 1, .victim = mutex_victim, .rival = mutex_rival,
+};
+
+/* Who unlocks without a word loses it, for all who queue and all who come. */
+enum { LOST };		/* in world->count: by the victim's unlock, unless it dies before */
+
+static void lose_victim(void)
+{
+	struct shs_object *mutex = open_object("a");
+
+	must("told", shs_mutex_lock(mutex) != -EOWNERDEAD);
+	stage(INSIDE);
+	meet();
+	stage(ANYWHERE);
+	world->count[LOST] = 1;
+	must("unlock", shs_mutex_unlock(mutex));
+	stage(OUTSIDE);
+	SHS_STEP("lost");
+	shs_object_close(mutex);
+}
+
+/* The last one brings a good value. */
+static void mend(struct shs_object *mutex)
+{
+	const __s64 good[2] = { world->changes, world->changes };
+
+	must("mend", shs_value_write(mutex, 0, good, sizeof(good), SHS_OP_RECOVER,
+				     shs_deadline_never()) < 0);
+	world->count[LOST] = world->notice = 0;
+	use_mutex(mutex, shs_mutex_unlock);
+}
+
+static void lost_rival(int number)
+{
+	struct shs_object *mutex = open_object("a");
+	int ret = shs_mutex_lock(mutex);
+
+	if ((ret == -ENOTRECOVERABLE) != world->count[LOST])
+		wrong("process %d, lock: %d with lost %d", me, ret, world->count[LOST]);
+	if (ret == -ENOTRECOVERABLE) {
+		if (number == MOST_RIVALS)
+			mend(mutex);
+	} else {
+		own("lock", ret, shs_mutex_value(mutex));
+		change(shs_mutex_value(mutex));
+		must("unlock", shs_mutex_unlock(mutex));
+	}
+	shs_object_close(mutex);
+}
+
+static void loser_halts(FIXTURE_DATA(steps) *self)
+{
+	struct shs_ioc_info info = shs_info(self->fd[0]);
+
+	if (info.state & SHS_STATE_HELD && info.holder_pid == world->pid[VICTIM])
+		world->count[LOST] = 0;
+	if (!(info.state & SHS_STATE_LOST) != !world->count[LOST])
+		wrong("state %#x with lost %d", info.state, world->count[LOST]);
+}
+
+FIXTURE_VARIANT_ADD(steps, strict_lost) {
+	.spec = { PAIR(MUTEX, .flags = SHS_INIT_STRICT) }, .prepare = die_with_mutex,
+	.victim = lose_victim, .rival = lost_rival, .halts = loser_halts,
+};
+
+/* Nothing but the news is to be cleared; who dies of that leaves news again. */
+enum { CLEARING };	/* in world->count: attached, so no call but those of clear */
+
+static void die_idly(void)
+{
+	must("lock", shs_mutex_lock(open_object("a")));
+	world->notice = 1;
+	kill(getpid(), SIGKILL);
+}
+
+static void clear_victim(void)
+{
+	struct shs_object *mutex = open_object("a");
+
+	must("attach", shs_object_attach(mutex));
+	world->count[CLEARING] = 1;
+	must("clear", shs_mutex_clear_poison(mutex));
+	world->count[CLEARING] = 0;
+	stage(OUTSIDE);
+	world->notice = 0;
+	SHS_STEP("free again");
+	shs_object_close(mutex);
+}
+
+static void clearer_halts(FIXTURE_DATA(steps) *self)
+{
+	struct shs_ioc_info info = shs_info(self->fd[0]);
+
+	if (world->count[CLEARING] && is_at("called") && !(info.state & SHS_STATE_HELD))
+		world->notice = 0;
+	if (!(info.state & SHS_STATE_OWNER_DIED) && world->notice &&
+	    !(info.state & SHS_STATE_HELD))
+		wrong("the news is gone");
+}
+
+FIXTURE_VARIANT_ADD(steps, strict_clear) {
+	.spec = { PAIR(MUTEX, .flags = SHS_INIT_STRICT) }, .prepare = die_idly,
+	.victim = clear_victim, .rival = mutex_rival, .halts = clearer_halts,
+};
+
+/* Whatever was not committed never was, whether the next is told of a death or not. */
+FIXTURE_VARIANT_ADD(steps, commit) {
+	.spec = { PAIR(MUTEX, .flags = SHS_INIT_COMMIT) }, .prepare = die_with_mutex,
+	.victim = guard_victim, .rival = mutex_rival,
+};
+
+/*
+ * Gives way to those who wait, and finds its copy where it was: single operations move
+ * the value to the other slot.
+ */
+enum { ADDS };		/* in world->count, and the third word */
+
+static void bump_victim(void)
+{
+	struct shs_object *mutex = open_object("a");
+	int ret = shs_mutex_lock(mutex);
+	volatile __s64 *pair = shs_mutex_value(mutex);
+
+	own("lock", ret, pair);
+	meet();
+	change(pair);
+	pair[0] = pair[1];
+	stage(ANYWHERE);
+	ret = shs_mutex_bump(mutex);
+	must("moved", pair != shs_mutex_value(mutex));
+	own("bump", ret, pair);
+	change(pair);
+	stage(ANYWHERE);
+	must("unlock", shs_mutex_unlock(mutex));
+	stage(OUTSIDE);
+	SHS_STEP("free again");
+	shs_object_close(mutex);
+}
+
+static void bump_rival(int number)
+{
+	struct shs_object *mutex = open_object("a");
+	int ret = number % 2 ? 0 : shs_value_add(mutex, 2, 1, NULL, 0, shs_deadline_never());
+
+	if (ret != -EUCLEAN)
+		must("add", ret);
+	if (ret || number % 2)
+		use_mutex(mutex, shs_mutex_unlock);
+	if (ret)
+		must("add", shs_value_add(mutex, 2, 1, NULL, 0, shs_deadline_never()));
+	__atomic_fetch_add(&world->count[ADDS], !(number % 2), __ATOMIC_RELAXED);
+	shs_object_close(mutex);
+}
+
+static void check_bumps(struct __test_metadata *_metadata, FIXTURE_DATA(steps) *self)
+{
+	check_pair(_metadata, self);
+	EXPECT_EQ(world->count[ADDS], shs_peek(self->fd[0], 2));
+}
+
+FIXTURE_VARIANT_ADD(steps, commit_bump) {
+	.spec = { { .kind = SHS_KIND_MUTEX, .type = SHS_TYPE_I64, .count = 3,
+		    .flags = SHS_INIT_COMMIT | SHS_INIT_STRICT } },
+	.victim = bump_victim, .rival = bump_rival, .check = check_bumps,
+};
+
+/* Locked twice: the first unlock lets nobody in, and a death is one. */
+static void use_twice(struct shs_object *mutex)
+{
+	int ret = shs_mutex_lock(mutex);
+
+	own("lock", ret, shs_mutex_value(mutex));
+	must("lock again", shs_mutex_lock(mutex));
+	meet();
+	if (me == FIRST)
+		turn();
+	change(shs_mutex_value(mutex));
+	must("unlock once", shs_mutex_unlock(mutex));
+	SHS_STEP("locked once");
+	change(shs_mutex_value(mutex));
+	stage(ANYWHERE);
+	must("unlock", shs_mutex_unlock(mutex));
+	stage(OUTSIDE);
+	SHS_STEP("free again");
+	stage(ANYWHERE);
+}
+
+static void recursive_victim(void)
+{
+	struct shs_object *mutex = open_object("a");
+
+	use_twice(mutex);
+	shs_object_close(mutex);
+}
+
+static void recursive_rival(int number)
+{
+	recursive_victim();
+}
+
+FIXTURE_VARIANT_ADD(steps, recursive) {
+	.spec = { PAIR(MUTEX, .flags = SHS_INIT_RECURSIVE | SHS_INIT_COMMIT) },
+	.first = recursive_victim, .turns = 1,
+	.victim = recursive_victim, .rival = recursive_rival,
 };
 
 /*
@@ -256,12 +478,167 @@ FIXTURE_VARIANT_ADD(steps, upgrade_waits) {
 	.victim = convert_victim, .rival = rwlock_rival,
 };
 
+static void die_writing(void)
+{
+	struct shs_object *lock = open_object("a");
+
+	must("write", shs_rwlock_write(lock));
+	die_changing(shs_rwlock_value(lock));
+}
+
+FIXTURE_VARIANT_ADD(steps, strict_convert) {
+	.spec = { PAIR(RWLOCK, .flags = SHS_INIT_STRICT) }, .prepare = die_writing,
+	.victim = convert_victim, .rival = rwlock_rival,
+};
+
+FIXTURE_VARIANT_ADD(steps, ignore_writer) {
+	.spec = { PAIR(RWLOCK, .flags = SHS_INIT_IGNORE) }, .prepare = die_writing,
+	.victim = write_victim, .rival = rwlock_rival,
+};
+
+FIXTURE_VARIANT_ADD(steps, commit_convert) {
+	.spec = { PAIR(RWLOCK, .flags = SHS_INIT_COMMIT) }, .first = reader_first, .turns = 1,
+	.victim = convert_victim, .rival = rwlock_rival,
+};
+
 /*
- * Condvar: things are put under the mutex, and each waiter takes one. The words are
- * what is there and what was taken; half a taking is repaired by the sum.
+ * Two locks in two orders: the victim writes "a" and waits for "b", the first writes "b"
+ * and then asks for "a". It is refused exactly if the victim waits for it: not by what
+ * one who died once waited for.
+ */
+enum { SECOND_NOTICE };		/* in world->count: the next writer of "b" must be told */
+
+static bool victim_waits(struct shs_object *a, struct shs_object *b)
+{
+	struct shs_ioc_info of_a, of_b;
+
+	/* Killed is not yet dead. */
+	do {
+		must("info", shs_object_info(a, &of_a));
+		must("info", shs_object_info(b, &of_b));
+	} while (of_a.holder_pid == world->pid[VICTIM] && world->where[VICTIM] == NOT_THERE);
+	return of_a.holder_pid == world->pid[VICTIM] && of_b.waiters;
+}
+
+static void circle_first(void)
+{
+	struct shs_object *a = open_object("a"), *b = open_object("b");
+	struct shs_thread_info threads[2];
+	bool circle;
+	int ret;
+
+	must("write", shs_rwlock_write(b));
+	turn();
+	circle = victim_waits(a, b);
+	ret = shs_rwlock_write(a);
+	if ((ret == -EDEADLK) != circle)
+		wrong("the second lock: %d with a circle %d", ret, circle);
+	if (ret == -EDEADLK) {
+		must("cycle", shs_object_cycle(a, threads, 2) != 2);
+		must("whom", threads[1].pid != world->pid[VICTIM]);
+	} else {
+		own("write", ret, shs_rwlock_value(a));
+		change(shs_rwlock_value(a));
+		must("write unlock", shs_rwlock_write_unlock(a));
+	}
+	turn();
+	must("write unlock", shs_rwlock_write_unlock(b));
+	shs_object_close(b);
+	shs_object_close(a);
+}
+
+static void circle_victim(void)
+{
+	struct shs_object *a = open_object("a"), *b = open_object("b");
+	int ret = shs_rwlock_write(a);
+
+	own("write", ret, shs_rwlock_value(a));
+	meet();
+	must("the second lock", shs_rwlock_write(b));
+	change(shs_rwlock_value(a));
+	must("write unlock", shs_rwlock_write_unlock(b));
+	SHS_STEP("one left");
+	stage(ANYWHERE);
+	must("write unlock", shs_rwlock_write_unlock(a));
+	stage(OUTSIDE);
+	SHS_STEP("free again");
+	shs_object_close(b);
+	shs_object_close(a);
+}
+
+static void circle_halts(FIXTURE_DATA(steps) *self)
+{
+	world->count[SECOND_NOTICE] = shs_info(self->fd[1]).holder_pid == world->pid[VICTIM];
+}
+
+static void circle_rival(int number)
+{
+	struct shs_object *b;
+	int ret;
+
+	rwlock_rival(number);
+	if (number < MOST_RIVALS)
+		return;
+	b = open_object("b");
+	ret = shs_rwlock_write(b);
+	must("notice", ret != (world->count[SECOND_NOTICE] ? -EOWNERDEAD : 0));
+	must("write unlock", shs_rwlock_write_unlock(b));
+	shs_object_close(b);
+}
+
+FIXTURE_VARIANT_ADD(steps, detect) {
+	.spec = { PAIR(RWLOCK, .flags = SHS_INIT_DETECT), PAIR(RWLOCK, .flags = SHS_INIT_DETECT) },
+	.first = circle_first, .turns = 2, .victim = circle_victim, .rival = circle_rival,
+	.halts = circle_halts,
+};
+
+/*
+ * Condvar: things are put under the mutex, or the write lock of a rwlock, and each
+ * waiter takes one. The words are what is there and what was taken; half a taking is
+ * repaired by the sum, and does not occur where it is committed.
  */
 enum { THERE, TAKEN };
 enum { PUT, GOT };	/* in world->count: by all, by the victim */
+
+static int lock_store(struct shs_object *lock)
+{
+	return lock->kind == SHS_KIND_RWLOCK ? shs_rwlock_write(lock) : shs_mutex_lock(lock);
+}
+
+static int unlock_store(struct shs_object *lock)
+{
+	return lock->kind == SHS_KIND_RWLOCK ? shs_rwlock_write_unlock(lock) :
+					       shs_mutex_unlock(lock);
+}
+
+static volatile __s64 *store_of(struct shs_object *lock)
+{
+	return lock->kind == SHS_KIND_RWLOCK ? shs_rwlock_value(lock) : shs_mutex_value(lock);
+}
+
+/* So many were put, so many taken by the victim. */
+static void count_things(int put, int got)
+{
+	world->count[PUT] += put;
+	world->count[GOT] += got;
+}
+
+/* What a commit will have put and got counts if it is killed on the way, see below. */
+static void commit_things(int put, int got)
+{
+	between(put, got);
+	must("commit", shs_commit(owned));
+	count_things(put, got);
+	between(0, 0);
+}
+
+static void store_halts(FIXTURE_DATA(steps) *self)
+{
+	if (is_at("committed") || is_at("commit: copied") || is_at("commit: as it was")) {
+		count_things(world->before, world->after);
+		between(0, 0);
+	}
+}
 
 static int nothing_there(void *words)
 {
@@ -274,6 +651,9 @@ static void own_store(struct shs_object *condvar, int ret, volatile __s64 *words
 	if (ret != (world->notice ? -EOWNERDEAD : 0))
 		wrong("process %d, lock: %d with notice %d", me, ret, world->notice);
 	world->notice = 0;
+	if (policy & SHS_INIT_COMMIT && words[THERE] + words[TAKEN] != world->count[PUT])
+		wrong("process %d: %lld and %lld of %d", me, words[THERE], words[TAKEN],
+		      world->count[PUT]);
 	if (!ret)
 		return;
 	words[THERE] = world->count[PUT] - words[TAKEN];
@@ -284,14 +664,17 @@ static void own_store(struct shs_object *condvar, int ret, volatile __s64 *words
 static void put(volatile __s64 *words, int things)
 {
 	words[THERE] += things;
-	world->count[PUT] += things;
+	if (policy & SHS_INIT_COMMIT)
+		commit_things(things, 0);
+	else
+		count_things(things, 0);
 	SHS_STEP("put");
 }
 
 static void take_one(struct shs_object *mutex, struct shs_object *condvar)
 {
-	int ret = shs_mutex_lock(mutex);
-	volatile __s64 *words = shs_mutex_value(mutex);
+	int ret = lock_store(mutex);
+	volatile __s64 *words = store_of(mutex);
 
 	own_store(condvar, ret, words);
 	stage(INSIDE);
@@ -304,12 +687,15 @@ static void take_one(struct shs_object *mutex, struct shs_object *condvar)
 	stage(INSIDE);
 	SHS_STEP("notified");
 	words[TAKEN]++;
-	world->count[GOT] += me == VICTIM;
+	if (!(policy & SHS_INIT_COMMIT))
+		count_things(0, me == VICTIM);
 	SHS_STEP("half taken");
 	words[THERE]--;
+	if (policy & SHS_INIT_COMMIT)
+		commit_things(0, me == VICTIM);
 	SHS_STEP("taken");
 	stage(ANYWHERE);
-	must("unlock", shs_mutex_unlock(mutex));
+	must("unlock", unlock_store(mutex));
 	stage(OUTSIDE);
 }
 
@@ -323,21 +709,21 @@ static int lacking(void)
 
 static void put_what_lacks(struct shs_object *mutex, struct shs_object *condvar)
 {
-	int ret = shs_mutex_lock(mutex);
-	volatile __s64 *words = shs_mutex_value(mutex);
+	int ret = lock_store(mutex);
+	volatile __s64 *words = store_of(mutex);
 
 	own_store(condvar, ret, words);
 	put(words, lacking());
 	if (shs_condvar_notify_all(condvar) < 0)
 		wrong("process %d: notify failed", me);
-	must("unlock", shs_mutex_unlock(mutex));
+	must("unlock", unlock_store(mutex));
 }
 
 /* As many things and as many notifies as there are rivals: none for the victim. */
 static void put_and_notify(struct shs_object *mutex, struct shs_object *condvar)
 {
-	int ret = shs_mutex_lock(mutex), things = world->rivals ?: 1;
-	volatile __s64 *words = shs_mutex_value(mutex);
+	int ret = lock_store(mutex), things = world->rivals ?: 1;
+	volatile __s64 *words = store_of(mutex);
 
 	own_store(condvar, ret, words);
 	put(words, things);
@@ -347,7 +733,7 @@ static void put_and_notify(struct shs_object *mutex, struct shs_object *condvar)
 	if (me == FIRST)
 		turn();
 	SHS_STEP("notified all");
-	must("unlock", shs_mutex_unlock(mutex));
+	must("unlock", unlock_store(mutex));
 }
 
 static void with_store(void (*use)(struct shs_object *mutex, struct shs_object *condvar))
@@ -398,8 +784,11 @@ static void check_store(struct __test_metadata *_metadata, FIXTURE_DATA(steps) *
 	EXPECT_EQ(world->rivals + world->count[GOT], shs_peek(self->fd[0], TAKEN));
 }
 
-#define STORE	.spec = { PAIR(MUTEX), BARE(CONDVAR) }, .rival = take_rival, \
-		.lacks = takers_lack, .help = help_takers, .check = check_store
+#define STORE_OF(which, ...)							\
+	.spec = { PAIR(which, ##__VA_ARGS__), BARE(CONDVAR) }, .rival = take_rival, \
+	.lacks = takers_lack, .help = help_takers, .check = check_store,	\
+	.halts = store_halts
+#define STORE	STORE_OF(MUTEX)
 
 /* The notify that a killed waiter was given, and had not heard of, is for another. */
 FIXTURE_VARIANT_ADD(steps, condvar_waiter) {
@@ -408,6 +797,19 @@ FIXTURE_VARIANT_ADD(steps, condvar_waiter) {
 
 FIXTURE_VARIANT_ADD(steps, condvar_notifier) {
 	STORE, .victim = notify_victim,
+};
+
+FIXTURE_VARIANT_ADD(steps, condvar_rwlock_waiter) {
+	STORE_OF(RWLOCK), .first = notify_first, .turns = 2, .victim = take_victim,
+};
+
+FIXTURE_VARIANT_ADD(steps, condvar_commit_waiter) {
+	STORE_OF(RWLOCK, .flags = SHS_INIT_COMMIT), .first = notify_first, .turns = 2,
+	.victim = take_victim,
+};
+
+FIXTURE_VARIANT_ADD(steps, condvar_commit_notifier) {
+	STORE_OF(MUTEX, .flags = SHS_INIT_COMMIT), .victim = notify_victim,
 };
 
 /*
@@ -508,6 +910,124 @@ FIXTURE_VARIANT_ADD(steps, once) {
 FIXTURE_VARIANT_ADD(steps, once_waiter) {
 	.spec = { BARE(ONCE) }, .first = once_first, .turns = 1, .victim = once_victim,
 	.rival = once_rival, .done = is_done, .check = check_once,
+};
+
+/* With a value: eight bools that say who made it. One that is refused is none. */
+enum { MAKER = RAN + 1 };	/* in world->count: who knows that it was he */
+enum { BITS = 8 };
+
+static int make_value(void *value, size_t size, void *once, int earlier)
+{
+	__u8 *bits = value;
+	int ret = initialise(once, earlier);
+
+	for (size_t i = 0; i < size; i++)
+		bits[i] = me >> i & 1;
+	return ret;
+}
+
+static int make_refused(void *value, size_t size, void *once, int earlier)
+{
+	int ret = initialise(once, earlier);
+
+	memset(value, 2, size);
+	return ret;
+}
+
+static int maker_of(const __u8 *bits)
+{
+	int maker = 0;
+
+	for (int i = 0; i < BITS; i++)
+		maker |= bits[i] << i;
+	return maker;
+}
+
+static void value_of_victim(void)
+{
+	struct shs_object *once = open_object("a");
+	__u8 bits[BITS];
+	int ret = shs_once_lock_get_or_init(once, bits, BITS, make_refused, NULL);
+
+	if (ret == -ERANGE) {
+		stage(OUTSIDE);
+		SHS_STEP("refused");
+		stage(ANYWHERE);
+		ret = shs_once_lock_get_or_init(once, bits, BITS, make_value, NULL);
+	}
+	must("once", ret < 0);
+	stage(OUTSIDE);
+	must("value", ret == 1 && maker_of(bits) != VICTIM);
+	shs_object_close(once);
+}
+
+static void set_value(struct shs_object *once)
+{
+	__u8 bits[BITS] = { 0 };
+	int ret;
+
+	for (int i = 0; i < BITS; i++)
+		bits[i] = me >> i & 1;
+	ret = shs_once_lock_set(once, bits, BITS);
+	if (ret && ret != -EEXIST)
+		wrong("process %d, set: %d", me, ret);
+	if (ret)
+		return;
+	world->notice = 0;	/* it is not told */
+	world->count[RAN]++;
+	world->count[MAKER] = me;
+}
+
+static void value_rival_of(int number)
+{
+	struct shs_object *once = open_object("a");
+	__u8 bits[BITS], again[BITS];
+	const void *mapped;
+	int ret;
+
+	if (number == 1)
+		set_value(once);
+	ret = shs_once_lock_get_or_init(once, bits, BITS, make_value, NULL);
+	must("once", ret < 0);
+	if (ret == 1) {
+		world->count[RAN]++;
+		world->count[MAKER] = me;
+	}
+	must("get", shs_once_lock_get(once, again, BITS));
+	must("the same", memcmp(bits, again, BITS));
+	mapped = shs_once_lock_value(once);
+	must("mapped", !mapped || memcmp(bits, mapped, BITS));
+	shs_object_close(once);
+}
+
+static void value_first(void)
+{
+	struct shs_object *once = open_object("a");
+	__u8 bits[BITS];
+
+	must("once", shs_once_lock_get_or_init(once, bits, BITS, make_value, NULL) != -EAGAIN);
+	shs_object_close(once);
+}
+
+static void check_maker(struct __test_metadata *_metadata, FIXTURE_DATA(steps) *self)
+{
+	__u8 bits[BITS] = { 0 };
+
+	check_once(_metadata, self);
+	EXPECT_EQ(0, shs_op(self->fd[0], &SHS_OP(LOAD, .flags = SHS_OP_BYTES,
+			.addr = (unsigned long)bits, .len = BITS)));
+	EXPECT_EQ(world->was_done ? VICTIM : world->count[MAKER], maker_of(bits));
+}
+
+FIXTURE_VARIANT_ADD(steps, once_value) {
+	.spec = { BARE(ONCE, .type = SHS_TYPE_BOOL, .count = BITS) }, .victim = value_of_victim,
+	.rival = value_rival_of, .done = is_done, .check = check_maker,
+};
+
+FIXTURE_VARIANT_ADD(steps, once_value_waiter) {
+	.spec = { BARE(ONCE, .type = SHS_TYPE_BOOL, .count = BITS) }, .first = value_first,
+	.turns = 1, .victim = value_of_victim, .rival = value_rival_of, .done = is_done,
+	.check = check_maker,
 };
 
 FIXTURE_VARIANT_ADD(steps, once_poison) {
@@ -613,13 +1133,6 @@ static void whole(const char *how, const __u64 *words, __u64 least, __u64 most)
 			      words[i], least, most);
 }
 
-/* What the value may be: that before the change, or that after. */
-static void between(__s64 before, __s64 after)
-{
-	world->before = before;
-	world->after = after;
-}
-
 static void cell_victim(void)
 {
 	struct shs_object *cell = open_object("a");
@@ -710,9 +1223,109 @@ static void check_counter(struct __test_metadata *_metadata, FIXTURE_DATA(steps)
 	EXPECT_EQ(world->rivals + 1, shs_load(self->fd[0], 1));
 }
 
+/* What is one call of the kernel has been done after it, and not before. */
+static void counter_halts(FIXTURE_DATA(steps) *self)
+{
+	__s64 sum = shs_load(self->fd[0], 0);
+
+	if (is_at("call") || is_at("batch"))
+		world->after = world->before;
+	if (is_at("called") || is_at("batch done"))
+		world->before = world->after;
+	if (sum != world->before && sum != world->after)
+		wrong("sum %lld, not %lld or %lld", sum, world->before, world->after);
+}
+
 FIXTURE_VARIANT_ADD(steps, counter) {
 	.spec = { PAIR(COUNTER) }, .victim = counter_victim, .rival = counter_rival,
-	.check = check_counter,
+	.check = check_counter, .halts = counter_halts,
+};
+
+/* Sums of both signs, each exact. */
+static void serial_victim(void)
+{
+	struct shs_object *counter = open_object("a");
+	struct shs_ioc_op ops[2] = { SHS_OP(ADD, .arg = -3), SHS_OP(ADD, .arg = 2) };
+	int64_t sum;
+
+	between(0, 5);
+	must("add", shs_counter_add(counter, 0, 5));
+	between(5, 5);
+	meet();
+	between(5, 4);
+	must("batch", shs_batch(counter, NULL, ops, ARRAY_SIZE(ops), NULL));
+	between(4, 4);
+	SHS_STEP("added");
+	must("read", shs_counter_read(counter, 0, &sum));
+	must("sum", sum != 4);
+	shs_object_close(counter);
+}
+
+static void serial_rival(int number)
+{
+	struct shs_object *counter = open_object("a");
+	int64_t sum = -1;
+
+	must("add", shs_counter_add(counter, 1, 3));
+	must("add", shs_counter_add(counter, 1, -2));
+	must("read", shs_counter_read(counter, 0, &sum));
+	if (sum != 0 && sum != 5 && sum != 4 && sum != 2)
+		wrong("process %d: sum %lld", me, (long long)sum);
+	shs_object_close(counter);
+}
+
+FIXTURE_VARIANT_ADD(steps, counter_serial) {
+	.spec = { PAIR(COUNTER, .flags = SHS_INIT_SERIAL) }, .victim = serial_victim,
+	.rival = serial_rival, .check = check_counter, .halts = counter_halts,
+};
+
+/* What the victim added is there until it dies, and then for nobody. */
+static void live_victim(void)
+{
+	struct shs_object *counter = open_object("a");
+	int64_t sum;
+
+	must("attach", shs_object_attach(counter));
+	between(0, 1);
+	must("add", shs_counter_add(counter, 0, 1));
+	between(1, 1);
+	meet();
+	between(1, 3);
+	must("add", shs_counter_add(counter, 0, 2));
+	between(3, 3);
+	SHS_STEP("added");
+	must("read", shs_counter_read(counter, 0, &sum));
+	must("sum", sum != 3);
+	between(3, 0);
+	shs_object_close(counter);
+	between(0, 0);
+	SHS_STEP("closed, all of it");
+}
+
+static void live_rival(int number)
+{
+	struct shs_object *counter = open_object("a");
+	int64_t sum = -1;
+
+	must("add", shs_counter_add(counter, 1, 1));
+	must("read", shs_counter_read(counter, 1, &sum));
+	if (sum < 1 || sum > world->rivals + (number == MOST_RIVALS))
+		wrong("process %d: sum %lld", me, (long long)sum);
+	must("read", shs_counter_read(counter, 0, &sum));
+	if (sum != 0 && sum != 1 && sum != 3)
+		wrong("process %d: sum of the victim %lld", me, (long long)sum);
+	shs_object_close(counter);
+}
+
+static void check_live(struct __test_metadata *_metadata, FIXTURE_DATA(steps) *self)
+{
+	EXPECT_EQ(0, shs_load(self->fd[0], 0));
+	EXPECT_EQ(0, shs_load(self->fd[0], 1));
+}
+
+FIXTURE_VARIANT_ADD(steps, counter_live) {
+	.spec = { PAIR(COUNTER, .flags = SHS_INIT_LIVE) }, .victim = live_victim,
+	.rival = live_rival, .check = check_live, .halts = counter_halts,
 };
 
 /* A single operation that waits for a holder. */
