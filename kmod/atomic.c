@@ -19,6 +19,15 @@
  *
  * A notified waiter compares again and waits on if nothing changed; one that is
  * killed instead gives the notify to the next.
+ *
+ * User space need not call to notify nobody, which control->waiting tells it:
+ *
+ *   waiter (object->lock)           notifier (user space)
+ *   waiting = 1                     store
+ *   smp_mb()         /\ C /\        fence
+ *   element is expected?            read waiting
+ *
+ * so either the waiter sees the store or the notifier sees the waiter, and calls.
  */
 #include "core.h"
 
@@ -151,7 +160,19 @@ u32 shs_atomic_notify(struct shs_object *obj, u32 index, u64 count, struct shs_w
 static int atomic_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
 {
 	lockdep_assert_held(&obj->lock);
-	return shs_number_load(obj->type, cell_at(obj, w->index)) == w->expected ? -EBUSY : 0;
+	WRITE_ONCE(obj->control->waiting, obj->waiters + 1);
+	smp_mb();	/* C */
+	if (shs_number_load(obj->type, cell_at(obj, w->index)) == w->expected)
+		return -EBUSY;
+	WRITE_ONCE(obj->control->waiting, obj->waiters);
+	return 0;
+}
+
+/* Who was not let in did not queue. */
+static void atomic_pass(struct shs_object *obj, struct shs_wakes *wakes)
+{
+	lockdep_assert_held(&obj->lock);
+	WRITE_ONCE(obj->control->waiting, obj->waiters);
 }
 
 /* A notify that its waiter did not live to use. */
@@ -166,4 +187,5 @@ static int atomic_release(struct shs_object *obj, struct shs_waiter *w, bool not
 const struct shs_kind_ops shs_atomic_ops = {
 	.try = atomic_try,
 	.release = atomic_release,
+	.pass = atomic_pass,
 };

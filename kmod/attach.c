@@ -327,6 +327,7 @@ static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case SHS_IOC_OP:
 	case SHS_IOC_CYCLE:
 	case SHS_IOC_RECOVER:
+	case SHS_IOC_WATCH:
 	case SHS_IOC_LOCK:
 	case SHS_IOC_UNLOCK:
 	case SHS_IOC_WAIT:
@@ -350,6 +351,8 @@ static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 		return shs_condvar_wait(att, argp);
 	case SHS_IOC_RECOVER:
 		return shs_recover_value(att, argp);
+	case SHS_IOC_WATCH:
+		return shs_watch_locks(att, argp);
 	case SHS_IOC_CYCLE:
 		return shs_cycle(att, argp);
 	case SHS_IOC_OP:

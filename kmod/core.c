@@ -39,6 +39,7 @@ static void repair(struct shs_attachment *att, struct shs_wakes *wakes)
 		return;
 	att->state = SHS_ATT_DEAD;
 	cancel_waiters(att, wakes);
+	shs_watch(att, false);
 	if (ops->repair)
 		ops->repair(att->obj, att, wakes);
 }
@@ -73,7 +74,7 @@ static void queue_add(struct shs_object *obj, struct shs_waiter *w, bool first)
 		list_add_tail(&w->node, &obj->queue);
 	shs_graph_wait(obj, w);
 	shs_graph_unlock(obj);
-	obj->waiters++;
+	WRITE_ONCE(obj->control->waiting, ++obj->waiters);
 }
 
 void shs_enqueue(struct shs_object *obj, struct shs_waiter *w)
@@ -98,7 +99,7 @@ void shs_dequeue(struct shs_object *obj, struct shs_waiter *w)
 	list_del_init(&w->node);
 	shs_graph_leave(obj, w);
 	shs_graph_unlock(obj);
-	obj->waiters--;
+	WRITE_ONCE(obj->control->waiting, --obj->waiters);
 }
 
 static void wake(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
@@ -174,6 +175,36 @@ int shs_recover(struct shs_object *obj, struct shs_attachment *att)
 	    !(rwlock ? obj->rwlock.died : shs_mutex_died(obj)))
 		return -EINVAL;
 	return shs_forget_death(obj);
+}
+
+static void count_watcher(struct shs_attachment *att, bool on)
+{
+	att->watches = on;
+	att->obj->watchers += on ? 1 : -1;
+}
+
+/*
+ * From now on the kernel sees every lock and unlock of a mutex, rwlock or cell, until
+ * att no longer watches or is dead.  Who holds at that moment goes on holding.
+ * -EAGAIN: not so, others rewrite the word without end.
+ */
+int shs_watch(struct shs_attachment *att, bool on)
+{
+	struct shs_object *obj = att->obj;
+	int ret = 0;
+
+	lockdep_assert_held(&obj->lock);
+	if (att->watches == on)
+		return 0;
+	count_watcher(att, on);
+	if (obj->kind == SHS_KIND_RWLOCK)
+		shs_rwlock_revoke(obj);
+	else
+		ret = shs_mutex_renew_kernel_bit(obj);
+	if (!ret || !on)	/* off: else with the next who takes the word here */
+		return 0;
+	count_watcher(att, false);
+	return ret;
 }
 
 void shs_pass(struct shs_object *obj, struct shs_wakes *wakes)

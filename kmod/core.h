@@ -153,6 +153,7 @@ struct shs_attachment {
 	u8 state;			/* [l] enum shs_att_state */
 	u8 mapped;			/* [l] bit per region */
 	bool may_write;			/* object fd was open for writing */
+	bool watches;			/* [l] counts in object->watchers */
 	atomic_t vmas;			/* of the private region; 0 is death */
 	void *private_mem;		/* lanes, then thread slots */
 	struct mm_struct *mm;		/* mmgrab() */
@@ -210,6 +211,7 @@ struct shs_object {
 	u32 waiters;			/* [l] length of queue */
 	u64 waits, wakes;		/* [l] so many queued, were woken */
 	bool lost;			/* [l] SHS_INIT_STRICT: not recoverable */
+	u32 watchers;			/* [l] attachments for whom user space locks nothing */
 	struct shs_hold hold;		/* [l] DETECT: and graph->lock */
 	struct shs_graph *graph;	/* of the mount, with DETECT; else NULL */
 	struct list_head reads;		/* [l] and graph->lock: struct shs_read */
@@ -225,6 +227,8 @@ struct shs_object {
 			u32 upgrader;		/* id of who may become the writer, or 0 */
 			u32 kernel_readers;
 			bool died;		/* a writer died, no writer since */
+			u64 revoked_ns;		/* bias, since when; 0: not for a writer */
+			u64 bias_after_ns;	/* not on before */
 		} rwlock;
 		struct {
 			u64 mutex_serial;	/* bound while tickets > 0 */
@@ -404,9 +408,11 @@ bool shs_mutex_died(const struct shs_object *obj);
 int shs_mutex_clear_died(struct shs_object *obj);
 bool shs_mutex_is_nested(const struct shs_object *obj, const struct shs_waiter *w);
 u32 shs_mutex_owner(const struct shs_object *obj);
+int shs_mutex_renew_kernel_bit(struct shs_object *obj);
 
 int shs_rwlock_convert(struct shs_object *obj, struct shs_waiter *w, u32 to);
 u32 shs_rwlock_readers(struct shs_object *obj);
+void shs_rwlock_revoke(struct shs_object *obj);
 
 /*
  * A place in a condvar's queue that outlives the system call: a waiter that a
@@ -433,5 +439,6 @@ u32 shs_once_state(const struct shs_object *obj);
 int shs_once_finish(struct shs_object *obj, u32 id, bool done, const void *value);
 int shs_forget_death(struct shs_object *obj);
 int shs_recover(struct shs_object *obj, struct shs_attachment *att);
+int shs_watch(struct shs_attachment *att, bool on);
 
 #endif

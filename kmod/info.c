@@ -67,6 +67,8 @@ static u32 state_bits(const struct shs_object *obj)
 		state |= SHS_STATE_POISONED;
 	if (obj->lost)
 		state |= SHS_STATE_LOST;
+	if (obj->watchers)
+		state |= SHS_STATE_WATCHED;
 	return state;
 }
 

@@ -78,20 +78,22 @@ long shs_unlock(struct shs_attachment *att, void __user *argp)
 	ret = shs_copy_in(&l, sizeof(l), argp);
 	if (ret)
 		return ret;
-	if (l.flags & ~(SHS_UNLOCK_FAIR | SHS_UNLOCK_ABANDON) || l.deadline || l.clock ||
-	    !pad_is_zero(l.pad, sizeof(l.pad)))
+	if (l.flags & ~(SHS_UNLOCK_FAIR | SHS_UNLOCK_ABANDON | SHS_UNLOCK_RETURNED) ||
+	    l.deadline || l.clock || !pad_is_zero(l.pad, sizeof(l.pad)))
 		return -EINVAL;
 	ret = fill_waiter(&w, att, l.mode, l.lane);
 	if (ret)
 		return ret;
 	if ((l.flags & SHS_UNLOCK_FAIR && obj->kind != SHS_KIND_MUTEX) ||
-	    (l.flags & SHS_UNLOCK_ABANDON && l.mode == SHS_MODE_READ))
+	    (l.flags & SHS_UNLOCK_ABANDON && l.mode == SHS_MODE_READ) ||
+	    (l.flags & SHS_UNLOCK_RETURNED && l.mode != SHS_MODE_READ))
 		return -EINVAL;
 	ops = shs_kind_ops(obj->kind);
 	spin_lock(&obj->lock);
 	ret = -ENXIO;
 	if (att->state == SHS_ATT_LIVE) {
-		ret = ops->release(obj, &w, l.flags & SHS_UNLOCK_ABANDON, &wakes);
+		ret = l.flags & SHS_UNLOCK_RETURNED ? 0 :
+		      ops->release(obj, &w, l.flags & SHS_UNLOCK_ABANDON, &wakes);
 		if (!ret && l.flags & SHS_UNLOCK_FAIR)
 			shs_mutex_be_fair(obj);
 		shs_pass(obj, &wakes);
@@ -228,6 +230,28 @@ long shs_recover_value(struct shs_attachment *att, void __user *argp)
 		return -EOPNOTSUPP;
 	spin_lock(&obj->lock);
 	ret = att->state == SHS_ATT_LIVE ? shs_recover(obj, att) : -ENXIO;
+	spin_unlock(&obj->lock);
+	return ret;
+}
+
+long shs_watch_locks(struct shs_attachment *att, void __user *argp)
+{
+	struct shs_object *obj = att->obj;
+	struct shs_ioc_watch w;
+	int ret;
+
+	ret = shs_copy_in(&w, sizeof(w), argp);
+	if (ret)
+		return ret;
+	if (w.flags & ~SHS_WATCH_ON)
+		return -EINVAL;
+	if (obj->kind != SHS_KIND_MUTEX && obj->kind != SHS_KIND_RWLOCK &&
+	    obj->kind != SHS_KIND_CELL)
+		return -EOPNOTSUPP;
+	if (!att->may_write)
+		return -EACCES;
+	spin_lock(&obj->lock);
+	ret = att->state == SHS_ATT_LIVE ? shs_watch(att, w.flags & SHS_WATCH_ON) : -ENXIO;
 	spin_unlock(&obj->lock);
 	return ret;
 }

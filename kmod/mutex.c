@@ -42,7 +42,9 @@
  *             for all, until a single operation recovers it
  *   IGNORE    nothing
  *
- * K keeps the word out of user space's hands where the kernel must see every owner.
+ * K keeps the word out of user space's hands where the kernel must see every owner: it
+ * is on for good, or while somebody watches (shs_watch), and changes in the word of an
+ * owner too, whose CAS id -> 0 then fails or succeeds again.
  *
  * Every compare-and-swap loop is bounded: an honest word changes at most a few
  * times per holder, so running out means a hostile writer, who gets -EAGAIN and
@@ -65,7 +67,7 @@ u32 shs_mutex_new_word(u32 flags)
 static u32 idle_bits(const struct shs_object *obj)
 {
 	return (list_empty(&obj->queue) ? 0 : SHS_WORD_WAITERS) |
-	       (obj->lost ? SHS_WORD_KERNEL : shs_mutex_new_word(obj->flags));
+	       (obj->lost || obj->watchers ? SHS_WORD_KERNEL : shs_mutex_new_word(obj->flags));
 }
 
 static bool owned(struct shs_object *obj, u32 owner, struct shs_wakes *wakes)
@@ -309,6 +311,21 @@ int shs_mutex_clear_died(struct shs_object *obj)
 	for (i = 0; i < SHS_CAS_TRIES; i++) {
 		old = READ_ONCE(*word);
 		if (cmpxchg(word, old, old & ~SHS_WORD_DIED) == old)
+			return 0;
+	}
+	return -EAGAIN;
+}
+
+/* K as it should be by now, whoever owns: 0 or -EAGAIN. */
+int shs_mutex_renew_kernel_bit(struct shs_object *obj)
+{
+	u32 *word = word_of(obj), old, kernel = idle_bits(obj) & SHS_WORD_KERNEL;
+	int i;
+
+	lockdep_assert_held(&obj->lock);
+	for (i = 0; i < SHS_CAS_TRIES; i++) {
+		old = READ_ONCE(*word);
+		if (cmpxchg(word, old, (old & ~SHS_WORD_KERNEL) | kernel) == old)
 			return 0;
 	}
 	return -EAGAIN;

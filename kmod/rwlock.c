@@ -16,17 +16,27 @@
  * No process can reach another's lanes, so readers cannot forge one another; one
  * that spoils its own lanes holds or loses its own read lock.
  *
- * The control page tells user space: wpending = the head of the queue is a writer
- * (an unlock must call the kernel); bias = readers may enter by their lane alone
- * (not offered yet: always 0, so every reader comes here).  The writer's order is
+ * The control page tells user space: bias = readers may enter by their lane alone;
+ * wpending = the head of the queue is a writer (an unlock must call the kernel).
  *
  *   reader (user space)             writer (object->lock)
- *   lane--                          wpending = 1
+ *   lane++                          bias = 0; wpending = 1
  *   fence            /\ A /\        smp_mb()  A
- *   read wpending                   scan all lanes
+ *   read bias: 0, lane--, calls     scan all lanes
  *
- * so either the writer's scan sees the lane at zero or the reader sees wpending
- * and calls; both may happen, neither cannot.
+ *   lane--
+ *   fence            /\ A /\        (the same)
+ *   read wpending: 1, calls
+ *
+ * so either the writer's scan sees the reader in its lane or the reader sees that it
+ * may not enter so; and either the scan sees the lane at zero or the reader sees
+ * wpending and calls.  Both may happen, neither cannot.
+ *
+ * Bias is set by a reader that comes here (B: by a store with release order, which a
+ * reader's load with acquire order meets, so that it sees what writers wrote), while
+ * nobody writes, queues, watches or is to be told of a death, and not with
+ * SHS_INIT_DETECT.  Whoever would write or queues clears it.  A revocation that cost
+ * the writer a time t keeps it off for 9 t more (BRAVO, Dice and Kogan, ATC 2019).
  *
  * The queue is first in, first out: a reader behind a queued writer queues, and a
  * release serves the head and, if that is a reader, all readers up to the next
@@ -46,6 +56,37 @@ static bool has_writer(struct shs_object *obj, struct shs_wakes *wakes)
 	u32 id = obj->rwlock.writer;
 
 	return id == SHS_ID_KERNEL || (id && shs_att_live(obj, id, wakes));
+}
+
+/* Called before lanes are scanned for a writer, and by whoever waits. */
+void shs_rwlock_revoke(struct shs_object *obj)
+{
+	lockdep_assert_held(&obj->lock);
+	if (READ_ONCE(obj->control->bias)) {
+		WRITE_ONCE(obj->control->bias, 0);
+		obj->rwlock.revoked_ns = shs_now_ns();
+	}
+	smp_mb();	/* A, pairs with the fences after lane++ and lane-- in user space */
+}
+
+/* A reader came here and holds. */
+static void offer(struct shs_object *obj)
+{
+	if (READ_ONCE(obj->control->bias) || obj->rwlock.died || obj->watchers || obj->graph ||
+	    !list_empty(&obj->queue) || shs_now_ns() < obj->rwlock.bias_after_ns)
+		return;
+	obj->rwlock.revoked_ns = 0;
+	smp_store_release(&obj->control->bias, 1);	/* B */
+}
+
+/* A writer holds at last. */
+static void inhibit(struct shs_object *obj)
+{
+	u64 cost = shs_time_since(obj->rwlock.revoked_ns);
+
+	obj->rwlock.revoked_ns = 0;
+	if (cost)
+		obj->rwlock.bias_after_ns = shs_now_ns() + 9 * cost;
 }
 
 static u64 lane_sum(const struct shs_attachment *att)
@@ -69,6 +110,7 @@ static bool has_readers(struct shs_object *obj, struct shs_wakes *wakes)
 	xa_for_each(&obj->atts, id, att)
 		if (att->state == SHS_ATT_LIVE && lane_sum(att) && shs_att_live(obj, id, wakes))
 			return true;
+	smp_acquire__after_ctrl_dep();	/* what those did who have left their lanes */
 	return false;
 }
 
@@ -123,6 +165,7 @@ static int enter_read(struct shs_object *obj, struct shs_waiter *w)
 	}
 	atomic64_inc(shs_lane(w->att, w->lane));
 	shs_read_begin(obj, w);
+	offer(obj);
 	return obj->rwlock.died ? -EOWNERDEAD : 0;
 }
 
@@ -144,6 +187,7 @@ static int enter_write(struct shs_object *obj, struct shs_waiter *w)
 		obj->rwlock.upgrader = 0;
 	}
 	obj->rwlock.writer = shs_waiter_id(w);
+	inhibit(obj);
 	obj->rwlock.died &= !died || obj->flags & SHS_INIT_STRICT;
 	shs_hold_begin(obj, w);
 	return died ? -EOWNERDEAD : 0;
@@ -195,6 +239,11 @@ static int rw_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes
 	ret = overtake(obj, w);
 	if (ret)
 		return ret;
+	if (w->mode == SHS_MODE_EXCLUSIVE) {
+		if (list_empty(&obj->queue))
+			obj->rwlock.revoked_ns = 0;	/* cost no writer anything */
+		shs_rwlock_revoke(obj);
+	}
 	return is_blocked(obj, w, wakes) ? -EBUSY : enter(obj, w);
 }
 
@@ -210,8 +259,10 @@ static void rw_pass(struct shs_object *obj, struct shs_wakes *wakes)
 		head = list_first_entry_or_null(&obj->queue, struct shs_waiter, node);
 		writer = head && head->mode == SHS_MODE_EXCLUSIVE;
 		WRITE_ONCE(obj->control->wpending, writer);
-		smp_mb();	/* A, pairs with the fence after lane-- in user space */
-		if (!head || is_blocked(obj, head, wakes))
+		if (!head)
+			return;
+		shs_rwlock_revoke(obj);
+		if (is_blocked(obj, head, wakes))
 			return;
 		if (head->state != SHS_QUEUED)	/* it died and is_blocked() saw it */
 			continue;

@@ -95,6 +95,7 @@ long shs_unlock(struct shs_attachment *att, void __user *argp);
 long shs_convert(struct shs_attachment *att, void __user *argp);
 long shs_once(struct shs_attachment *att, void __user *argp);
 long shs_recover_value(struct shs_attachment *att, void __user *argp);
+long shs_watch_locks(struct shs_attachment *att, void __user *argp);
 
 /* condwait.c */
 long shs_condvar_wait(struct shs_attachment *att, void __user *argp);

@@ -68,6 +68,7 @@ AT(shs_ioc_attach, threads_offset, 60);
 SIZE(shs_control, 64);
 AT(shs_control, wpending, 4);
 AT(shs_control, once, 8);
+AT(shs_control, waiting, 12);
 SIZE(shs_shared, 64);
 AT(shs_shared, sequence, 8);
 SIZE(shs_thread, 64);
@@ -141,6 +142,8 @@ AT(shs_ioc_meta, meta_size, 16);
 AT(shs_ioc_meta, pad, 20);
 SIZE(shs_ioc_recover, 8);
 AT(shs_ioc_recover, flags, 4);
+SIZE(shs_ioc_watch, 8);
+AT(shs_ioc_watch, flags, 4);
 SIZE(shs_thread_info, 56);
 AT(shs_thread_info, flags, 4);
 AT(shs_thread_info, pid, 8);
@@ -165,7 +168,8 @@ static_assert(SHS_IOC_ABI == 0xe800 && SHS_IOC_INIT == 0xe801 && SHS_IOC_OP == 0
 	      SHS_IOC_META == 0xe806 && SHS_IOC_LOCK == 0xe810 && SHS_IOC_UNLOCK == 0xe811 &&
 	      SHS_IOC_WAIT == 0xe812 && SHS_IOC_ONCE == 0xe813 && SHS_IOC_BATCH == 0xe807 &&
 	      SHS_IOC_CONVERT == 0xe814 && SHS_IOC_THREADS == 0xe808 &&
-	      SHS_IOC_RECOVER == 0xe815 && SHS_IOC_CYCLE == 0xe816, "numbers");
+	      SHS_IOC_RECOVER == 0xe815 && SHS_IOC_CYCLE == 0xe816 &&
+	      SHS_IOC_WATCH == 0xe817, "numbers");
 static_assert(SHS_OP_LOAD == 1 && SHS_OP_FETCH_NOT == 13 && SHS_OP_TAKE == 14 &&
 	      SHS_OP_ADD == 15 && SHS_OP_PEEK == 17 && SHS_OP_NOTIFY == 20 && SHS_OP_WAIT == 21,
 	      "opcodes");
@@ -183,7 +187,7 @@ static_assert(SHS_STATE_UPGRADABLE == 16 && SHS_STATE_LOST == 32 &&
 enum request {
 	ABI, INIT, BATCH, ATTACH,				/* on an object only */
 	OP, INFO, DEATH, META, THREADS,				/* on both */
-	LOCK, UNLOCK, WAIT, ONCE, CONVERT, RECOVER, CYCLE,	/* on an attachment only */
+	LOCK, UNLOCK, WAIT, ONCE, CONVERT, RECOVER, CYCLE, WATCH, /* on an attachment only */
 	REQUESTS
 };
 
@@ -210,6 +214,7 @@ static const struct {
 	[CONVERT] = { "CONVERT", SHS_IOC_CONVERT, sizeof(struct shs_ioc_convert), 0, false },
 	[RECOVER] = { "RECOVER", SHS_IOC_RECOVER, sizeof(struct shs_ioc_recover), 0, false },
 	[CYCLE]	 = { "CYCLE", SHS_IOC_CYCLE, sizeof(struct shs_ioc_cycle), 0, true },
+	[WATCH]	 = { "WATCH", SHS_IOC_WATCH, sizeof(struct shs_ioc_watch), 0, false },
 };
 
 FIXTURE(abi) {
@@ -305,6 +310,7 @@ static void make(FIXTURE_DATA(abi) *self, enum request request)
 		self->fd = self->locked.fd;
 		break;
 	case LOCK:
+	case WATCH:
 		self->fd = self->locked.fd;
 		break;
 	case WAIT:
@@ -558,6 +564,7 @@ static const struct {
 	FIELD(CONVERT, shs_ioc_convert, clock, 3),
 	FIELD(CONVERT, shs_ioc_convert, pad, 0),
 	FIELD(RECOVER, shs_ioc_recover, flags, 0),
+	FIELD(WATCH, shs_ioc_watch, flags, SHS_WATCH_ON),
 	FIELD(THREADS, shs_ioc_threads, flags, 0),
 	FIELD(THREADS, shs_ioc_threads, count, 0),
 	FIELD(CYCLE, shs_ioc_cycle, flags, 0),
@@ -715,7 +722,7 @@ TEST_F(abi, wrong_file)
 		unsigned long unknown;
 
 		if (number == 0x10)
-			number = 0x17;
+			number = 0x18;
 		unknown = _IO(SHS_IOC_MAGIC, number);
 		EXPECT_EQ(-ENOTTY, shs_ioctl(dir, unknown, arg));
 		EXPECT_EQ(-ENOTTY, shs_ioctl(self->atomic, unknown, arg));

@@ -48,6 +48,7 @@ static const __u32 layout[] = {
 	O(shs_ioc_attach, lanes), O(shs_ioc_attach, lane_stride), O(shs_ioc_attach, threads),
 	O(shs_ioc_attach, threads_offset),
 	S(shs_control), O(shs_control, bias), O(shs_control, wpending), O(shs_control, once),
+	O(shs_control, waiting),
 	S(shs_shared), O(shs_shared, word), O(shs_shared, sequence),
 	S(shs_thread), O(shs_thread, tid), O(shs_thread, lane), O(shs_thread, held),
 	S(shs_ioc_lock), O(shs_ioc_lock, flags), O(shs_ioc_lock, mode), O(shs_ioc_lock, lane),
@@ -61,7 +62,7 @@ static const __u32 layout[] = {
 	S(shs_ioc_once), O(shs_ioc_once, cmd), O(shs_ioc_once, flags), O(shs_ioc_once, state),
 	O(shs_ioc_once, deadline), O(shs_ioc_once, clock), O(shs_ioc_once, pad),
 	O(shs_ioc_once, value_size), O(shs_ioc_once, value),
-	S(shs_ioc_recover), O(shs_ioc_recover, flags),
+	S(shs_ioc_recover), O(shs_ioc_recover, flags), S(shs_ioc_watch), O(shs_ioc_watch, flags),
 	S(shs_thread_info), O(shs_thread_info, mode), O(shs_thread_info, flags),
 	O(shs_thread_info, pid), O(shs_thread_info, tid), O(shs_thread_info, comm),
 	O(shs_thread_info, since_ns), O(shs_thread_info, count), O(shs_thread_info, object),
@@ -84,7 +85,7 @@ static const __u32 layout[] = {
 	O(shs_ioc_meta, meta_size), O(shs_ioc_meta, pad),
 	SHS_IOC_ABI, SHS_IOC_INIT, SHS_IOC_OP, SHS_IOC_ATTACH, SHS_IOC_INFO, SHS_IOC_DEATH,
 	SHS_IOC_META, SHS_IOC_BATCH, SHS_IOC_LOCK, SHS_IOC_UNLOCK, SHS_IOC_WAIT, SHS_IOC_ONCE,
-	SHS_IOC_CONVERT, SHS_IOC_THREADS, SHS_IOC_RECOVER, SHS_IOC_CYCLE,
+	SHS_IOC_CONVERT, SHS_IOC_THREADS, SHS_IOC_RECOVER, SHS_IOC_CYCLE, SHS_IOC_WATCH,
 };
 
 /* Packets, with a descriptor if there is one (fd >= 0). */

@@ -13,18 +13,22 @@
  *                         enter_write()
  *   die                   exit_mm(): no users of the mm, then vm_ops->close, shs_att_die()
  *                         and rw_repair()
- *   bias                  DESIGN 7; always 0 in the module so far, so that every reader
- *                         takes the way by the kernel.  Here whoever finds neither
- *                         waiters nor a writer may set it again
+ *   try_once              rw_try(): a writer that finds nobody queued turns bias off, then
+ *                         looks for readers; a reader that is let in may turn it on again,
+ *                         by offer(), which depends on the time too (inhibit())
+ *   revoke                shs_rwlock_revoke(), there and in pass
  *
- * Upgradable reads, single operations and the policies are left to ../tests.
+ * Upgradable reads, single operations, who watches and the policies are left to ../tests.
+ * So is that bias is off while somebody queues: here each of the two that see to it, try
+ * and pass, makes up for the other.
  *
  * Memory: what a CPU stores it sees at once, the others when memory() has made it known,
  * in any order; a release waits for the earlier stores, a full fence for all of them.  A
  * load that nothing holds back may be done early: where such an order matters the broken
  * rule does it early, or late, beside the load in its place.  (arm64 is multi-copy
  * atomic, so local reordering is all there is.)  A spinlock is taken with acquire and
- * dropped with release, no more.
+ * dropped with release, no more.  (What writers wrote all have seen before a reader can
+ * take the lock after them and offer; the release of bias, B, is for other machines.)
  *
  * Safety is what the processes see of the value: a reader sees no half of a write, unless
  * it is told that a writer died; a writer sees all that the readers before it wrote.
@@ -34,7 +38,7 @@
 
 /* the reader's fences, and what the compiler's orders must be */
 #define no_fence_in_lock		1
-#define no_acquire_of_bias		2
+#define no_acquire_of_bias		2	/* WORLD 3 */
 #define no_release_of_lane		3
 #define reads_after_release_of_lane	4
 #define no_fence_in_unlock		5
@@ -43,13 +47,13 @@
 #define scans_before_wpending		7
 #define scans_before_bias_is_off	8
 #define no_acquire_after_scan		9
-#define no_release_of_bias		10
+#define writer_does_not_revoke		10
 /* the queue */
 #define enter_does_not_pass		11
 #define leaver_does_not_pass		12	/* WORLD 3 */
 #define one_lane_is_scanned		13	/* WORLD 3 */
 #define wpending_is_not_set		14
-#define bias_on_with_writer		15
+#define refused_does_not_call		15
 /* death */
 #define lanes_of_the_dead_stay		16
 #define repair_does_not_pass		17
@@ -176,6 +180,29 @@ inline scan() {
 #endif
 }
 
+/* Bias is off, and all see it before the lanes are looked at. */
+inline revoke() {
+	if
+	:: bias || pending_bias == 1 -> pending_bias = 0
+	:: else
+	fi;
+	if
+	:: BROKEN(no_fence_before_scan)
+	:: else -> DRAINED(me)		/* fence A */
+	fi
+}
+
+/* For a broken rule: what the writer will read is read before the lanes. */
+inline look_early() {
+	if
+	:: BROKEN(no_acquire_after_scan) -> atomic {
+		early_note[0] = note[0];
+		early_note[READERS - 1] = note[READERS - 1];
+		is_early = true }
+	:: else
+	fi
+}
+
 inline settle_head() {
 	first = queue[0];
 	dequeue(first);
@@ -202,23 +229,13 @@ inline pass() {
 			:: wpending || pending_wpending == 1 -> pending_wpending = 0
 			:: else
 			fi;
-			if
-			:: true
-			:: !bias && pending_bias == NOTHING &&
-			   (writer == NOBODY || BROKEN(bias_on_with_writer)) &&
-			   (!died || BROKEN(bias_on_after_death)) ->
-				/* smp_store_release() */
-				if
-				:: BROKEN(no_release_of_bias) -> pending_bias = 1
-				:: else -> atomic { DRAINED(me) -> pending_bias = 1 }
-				fi
-			fi;
 			break
 		:: queued > 0 && queue[0] < READERS ->
 			if
 			:: wpending || pending_wpending == 1 -> pending_wpending = 0
 			:: else
 			fi;
+			revoke();
 			if
 			:: writer != NOBODY -> break
 			:: else -> DRAINED(me);		/* settles with release */
@@ -226,36 +243,27 @@ inline pass() {
 			fi
 		:: else ->
 			if
-			:: writer != NOBODY ->
-				pending_wpending = (BROKEN(wpending_is_not_set) -> NOTHING : 1);
+			:: BROKEN(scans_before_wpending)
+			:: else -> pending_wpending = (BROKEN(wpending_is_not_set) -> NOTHING : 1)
+			fi;
+			if
+			:: BROKEN(scans_before_bias_is_off)
+			:: else -> revoke()
+			fi;
+			if
+			:: writer != NOBODY -> pending_wpending =
+				(BROKEN(scans_before_wpending) -> 1 : pending_wpending);
 				break
 			:: else
 			fi;
 			if
-			:: BROKEN(scans_before_wpending) ->
-				pending_bias = (bias || pending_bias == 1 -> 0 : NOTHING)
-			:: BROKEN(scans_before_bias_is_off) ->
-				pending_wpending = 1
-			:: else ->
-				pending_bias = (bias || pending_bias == 1 -> 0 : NOTHING);
-				pending_wpending = (BROKEN(wpending_is_not_set) -> NOTHING : 1)
-			fi;
-			if
-			:: BROKEN(no_fence_before_scan)
-			:: else -> DRAINED(me)		/* fence A */
-			fi;
-			if
-			:: BROKEN(no_acquire_after_scan) && queue[0] == me -> atomic {
-				early_note[0] = note[0];
-				early_note[READERS - 1] = note[READERS - 1];
-				is_early = true }
+			:: queue[0] == me -> look_early()
 			:: else
 			fi;
 			scan();
 			if
-			:: BROKEN(scans_before_wpending) || BROKEN(scans_before_bias_is_off) ->
-				pending_bias = 0;
-				pending_wpending = 1
+			:: BROKEN(scans_before_wpending) -> pending_wpending = 1
+			:: BROKEN(scans_before_bias_is_off) -> revoke()
 			:: else
 			fi;
 			if
@@ -278,7 +286,7 @@ inline unlock() {
 	}
 }
 
-/* First look, the lock is held: ret true if it owns.  With bias on a writer must queue. */
+/* First look, the lock is held: ret true if it owns. */
 inline try_once() {
 	ret = false;
 	if
@@ -290,12 +298,30 @@ inline try_once() {
 		/* atomic64_inc() on the lane, with what is pending there */
 		pending_lane[me] = LANE(me) + 1;
 		told[me] = died;
-		ret = true }
-	:: me >= READERS && queued == 0 && writer == NOBODY && !bias && pending_bias == NOTHING ->
-		scan();
+		ret = true };
 		if
-		:: atomic { !busy -> writer = me; told[me] = died; died = false; ret = true }
-		:: else -> busy = false
+		:: true
+		:: !bias && pending_bias == NOTHING && (!died || BROKEN(bias_on_after_death)) ->
+			atomic { DRAINED(me) -> pending_bias = 1 }	/* B */
+		fi
+	:: me >= READERS && queued == 0 ->
+		if
+		:: BROKEN(writer_does_not_revoke) || BROKEN(scans_before_bias_is_off)
+		:: else -> revoke()
+		fi;
+		if
+		:: writer != NOBODY
+		:: else -> look_early();
+			scan();
+			if
+			:: BROKEN(scans_before_bias_is_off) -> revoke()
+			:: else
+			fi;
+			if
+			:: atomic { !busy ->
+				writer = me; told[me] = died; died = false; ret = true }
+			:: else -> busy = false; is_early = false
+			fi
 		fi
 	:: else
 	fi
@@ -372,6 +398,11 @@ proctype reader(byte me) {
 		:: else ->
 			early = false;
 			pending_lane[me] = LANE(me) - 1;
+			if
+			:: BROKEN(refused_does_not_call) -> goto next
+			:: !BROKEN(refused_does_not_call)
+			:: MAY_DIE
+			fi;
 			acquire();
 			if
 			:: killed -> goto die
@@ -417,7 +448,7 @@ proctype reader(byte me) {
 		fi;
 		if
 		:: wpending -> call_to_pass()
-		:: else
+		:: !wpending
 		:: MAY_DIE
 		fi;
 next:		skip

@@ -15,7 +15,14 @@
 #define POISON		0x6b
 
 /* What an actor does. */
-enum { RDONLY = 1, TIMED = 2, NOTIFY_ONE = 4, NOTIFY_ALL = 8 };
+enum {
+	RDONLY = 1,
+	TIMED = 2,
+	NOTIFY_ONE = 4,
+	NOTIFY_ALL = 8,
+	SKIP = 16,		/* calls only if control->waiting says that somebody waits */
+	TRY = 32,		/* does not wait */
+};
 
 struct script {
 	u8 cycles, index, expected;
@@ -24,11 +31,12 @@ struct script {
 
 struct config {
 	const char *name;
-	u8 kills, signals;
+	u8 kills, signals, races;
+	bool all_told;		/* whoever notifies one leaves none who could be told */
 	struct script script[ACTORS];
 };
 
-enum state { IDLE, WAITS, CHANGED, DONE };
+enum state { IDLE, WAITS, CHANGED, CALLS, DONE };
 
 struct actor {
 	struct task_struct task;
@@ -38,6 +46,7 @@ struct actor {
 
 static struct {
 	struct shs_object obj;
+	struct shs_control control;
 	struct {
 		struct shs_shared head;
 		u32 element[ELEMENTS];
@@ -48,12 +57,14 @@ static struct {
 
 static const struct config *config;
 
-enum { WAIT, LOOK, TIME_OUT, SIGNAL, KILL, CHANGE, NOTIFY };
+enum { WAIT, LOOK, TIME_OUT, SIGNAL, KILL, CHANGE, READ_WAITING, NOTIFY };
 
 static struct {
 	u8 event, actor;
 } events[EVENTS_MAX];
-static unsigned int n_events;
+static unsigned int n_events, races_left;
+static bool raced;
+static const struct actor *runs_now;
 
 #define for_each_actor(a) for (a = world.actor; a < world.actor + ACTORS; a++)
 
@@ -117,14 +128,15 @@ static void returned(struct actor *a, int ret)
 	explore_say("%c returns %d", name(a), ret);
 	a->task.asleep = false;
 	a->task.waits = NULL;
-	if (!ret)
+	if (!ret && !raced)
 		CHECK(world.shared.element[a->w.index] != a->w.expected);
 	memset(&a->w, POISON, sizeof(a->w));
 	if (ret == -ERESTARTSYS && !a->task.killed) {
 		a->state = IDLE;	/* it is called again */
 		return;
 	}
-	CHECK(!ret || ret == -ETIMEDOUT || ret == -ERESTARTSYS);
+	CHECK(!ret || ret == -ETIMEDOUT || ret == -ERESTARTSYS ||
+	      (ret == -EBUSY && script_of(a)->does & TRY));
 	cycle(a);
 	if (a->task.killed)
 		a->state = DONE;
@@ -136,9 +148,9 @@ static void enter(struct actor *a)
 	int ret;
 
 	a->w.state = SHS_QUEUED;
-	ret = waits_enter(&world.obj, &a->w, true);
+	ret = waits_enter(&world.obj, &a->w, !(script_of(a)->does & TRY));
 	a->state = WAITS;
-	if (ret != -EBUSY)
+	if (ret != -EBUSY || script_of(a)->does & TRY)
 		returned(a, ret);
 }
 
@@ -174,7 +186,8 @@ static void leave(struct actor *a, int slept)
 		returned(a, ret);
 	else
 		enter(a);
-	CHECK_EQ(count(has_credit), before);
+	if (!raced)
+		CHECK_EQ(count(has_credit), before);
 }
 
 static void look(struct actor *a)
@@ -219,10 +232,21 @@ static void notify(struct actor *a)
 	spin_unlock(&world.obj.lock);
 	shs_wakes_flush(&wakes);
 	explore_say("%c notifies %u", name(a), n);
-	CHECK_EQ(n, min_t(u64, most, there));
-	CHECK_EQ(count(has_credit), before + n);
-	check_served(index, there - n);
+	if (!raced) {
+		CHECK_EQ(n, min_t(u64, most, there));
+		CHECK_EQ(count(has_credit), before + n);
+		check_served(index, there - n);
+	}
 	cycle(a);
+}
+
+static void read_waiting(struct actor *a)
+{
+	explore_say("%c reads that %u wait", name(a), world.control.waiting);
+	if (world.control.waiting)
+		a->state = CALLS;
+	else
+		cycle(a);
 }
 
 /* ---- events ---- */
@@ -233,6 +257,15 @@ static void add_event(unsigned int event, const struct actor *a)
 		env_fail("too many events");
 	events[n_events].event = event;
 	events[n_events++].actor = a - world.actor;
+}
+
+/* What user space does. */
+static void user_events(const struct actor *a)
+{
+	if (a->state == IDLE && !is_waiter(a))
+		add_event(CHANGE, a);
+	if (a->state == CHANGED && script_of(a)->does & SKIP)
+		add_event(READ_WAITING, a);
 }
 
 static void actor_events(const struct actor *a)
@@ -247,15 +280,15 @@ static void actor_events(const struct actor *a)
 		add_event(SIGNAL, a);
 	if (a->state == WAITS && world.kills)
 		add_event(KILL, a);
-	if (a->state == IDLE)
-		add_event(is_waiter(a) ? WAIT : CHANGE, a);
-	if (a->state == CHANGED)
+	if (a->state == IDLE && is_waiter(a))
+		add_event(WAIT, a);
+	if (a->state == CALLS || (a->state == CHANGED && !(script_of(a)->does & SKIP)))
 		add_event(NOTIFY, a);
+	user_events(a);
 }
 
 static void do_event(struct actor *a, unsigned int event)
 {
-	env.task = &a->task;
 	switch (event) {
 	case WAIT:
 		wait(a);
@@ -279,15 +312,50 @@ static void do_event(struct actor *a, unsigned int event)
 	case CHANGE:
 		change(a);
 		break;
+	case READ_WAITING:
+		read_waiting(a);
+		break;
 	case NOTIFY:
 		notify(a);
 		break;
 	}
 }
 
-static bool step(void)
+static bool is_element(const void *p)
+{
+	return p >= (const void *)world.shared.element &&
+	       p < (const void *)(world.shared.element + ELEMENTS);
+}
+
+/* Other CPUs in user space, amid a kernel operation. */
+static bool race_once(void)
 {
 	const struct actor *a;
+	unsigned int i;
+
+	n_events = 0;
+	for_each_actor(a)
+		if (a != runs_now)
+			user_events(a);
+	i = explore_choose(n_events + 1);
+	if (!i)
+		return false;
+	raced = true;
+	explore_say("meanwhile:");
+	do_event(&world.actor[events[i - 1].actor], events[i - 1].event);
+	return true;
+}
+
+static void race(enum env_access access, const void *p)
+{
+	if (p == &world.control.waiting || is_element(p))
+		while (races_left && race_once())
+			races_left--;
+}
+
+static bool step(void)
+{
+	struct actor *a;
 	unsigned int i;
 
 	n_events = 0;
@@ -296,8 +364,37 @@ static bool step(void)
 	if (!n_events)
 		return false;
 	i = explore_choose(n_events);
-	do_event(&world.actor[events[i].actor], events[i].event);
+	a = &world.actor[events[i].actor];
+	env.task = &a->task;
+	runs_now = a;
+	raced = false;
+	races_left = config->races;
+	env_race = races_left ? race : NULL;
+	do_event(a, events[i].event);
+	env_race = NULL;
 	return true;
+}
+
+/* Who changes this element and has still to see to its waiters. */
+static bool is_on_the_way(u32 index)
+{
+	const struct actor *a;
+
+	for_each_actor(a)
+		if (script_of(a)->index == index &&
+		    (a->state == CHANGED || a->state == CALLS))
+			return true;
+	return false;
+}
+
+static void check_told(void)
+{
+	const struct actor *a;
+
+	for_each_actor(a)
+		if (is_eligible(a, a->w.index) && !is_on_the_way(a->w.index))
+			env_fail("%c waits for what has changed, and nobody tells it",
+				 name(a));
 }
 
 static void check(void)
@@ -313,6 +410,9 @@ static void check(void)
 		CHECK_EQ(a->task.pid.count, 0);
 	}
 	CHECK_EQ(world.obj.waiters, n);
+	CHECK_EQ(world.control.waiting, n);
+	if (config->all_told)
+		check_told();
 	list_for_each_entry(w, &world.obj.queue, node)
 		if (!n--)
 			env_fail("the queue is too long");
@@ -347,6 +447,7 @@ static void start(void)
 	world.obj.type = SHS_TYPE_U32;
 	world.obj.count = ELEMENTS;
 	world.obj.shared = &world.shared.head;
+	world.obj.control = &world.control;
 	INIT_LIST_HEAD(&world.obj.queue);
 	world.kills = config->kills;
 	world.signals = config->signals;
@@ -405,6 +506,41 @@ TEST(world_atomic)
 	see_all(&one);
 	see_all(&elements);
 	see_all(&all);
+}
+
+/* Who is told that nobody waits does not call. */
+TEST(world_waiting)
+{
+	static const struct config one = {
+		.name = "one waiter, one of them skips", .kills = 1, .signals = 1, .races = 3,
+		.all_told = true,
+		.script = {
+			{ 2, 0, 0, TIMED },
+			{ 3, 0, 0, NOTIFY_ONE | SKIP },
+			{ 2, 0, 0, NOTIFY_ALL | SKIP },
+		},
+	}, all = {
+		.name = "three waiters, all of them skip", .kills = 1, .signals = 1, .races = 2,
+		.all_told = true,
+		.script = {
+			{ 2, 0, 0, 0 },
+			{ 1, 0, 1, RDONLY },
+			{ 2, 0, 0, NOTIFY_ALL | SKIP },
+			{ 1, 0, 0, NOTIFY_ALL | SKIP },
+		},
+	}, tries = {
+		.name = "one only tries", .signals = 1, .races = 2, .all_told = true,
+		.script = {
+			{ 2, 0, 0, TRY },
+			{ 2, 0, 1, TIMED },
+			{ 1, 1, 0, 0 },
+			{ 3, 0, 0, NOTIFY_ALL | SKIP },
+		},
+	};
+
+	see_all(&one);
+	see_all(&all);
+	see_all(&tries);
 }
 
 TEST(world_atomic_random)

@@ -14,6 +14,7 @@
 static struct {
 	struct shs_graph graph;
 	struct shs_object read, held[4];	/* by owner[i], who waits for held[i + 1] */
+	struct shs_control control;	/* of each */
 	struct task_struct reader[MANY], owner[4];
 	struct shs_waiter wait[MANY], owner_wait[3], last;
 	struct shs_read reads[MANY];
@@ -34,6 +35,7 @@ static void make(struct shs_object *obj, u32 kind, struct task_struct *owner)
 	obj->kind = kind;
 	obj->flags = SHS_INIT_DETECT;
 	obj->graph = &big.graph;
+	obj->control = &big.control;
 	INIT_LIST_HEAD(&obj->queue);
 	INIT_LIST_HEAD(&obj->reads);
 	if (owner)

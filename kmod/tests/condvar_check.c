@@ -147,6 +147,7 @@ static void check_tickets(void)
 			env_fail("the queue is a ring");
 	}
 	CHECK_EQ(cv.condvar.waiters, n);
+	CHECK_EQ(cv.control.waiting, n);
 	for_each_actor(a) {
 		check_sleeper(a);
 		n -= is_queued(a);
@@ -232,6 +233,7 @@ static void check_mutex_queue(void)
 			env_fail("the queue is a ring");
 	}
 	CHECK_EQ(cv.mutex.waiters, n);
+	CHECK_EQ(cv.mutex_control.waiting, n);
 	CHECK_EQ(cv.mutex.lost, cv.lost);
 	if (!n || id)
 		return;

@@ -255,6 +255,8 @@ static void check_graph(void)
 			n++;
 		}
 		CHECK_EQ(detect.object[o].obj.waiters, queued);
+		if (detect.object[o].obj.graph)
+			CHECK_EQ(detect.object[o].control.bias, 0);
 	}
 	CHECK_EQ(count_in_graph(NULL), n);
 }

@@ -35,6 +35,7 @@ void env_forget(void)
 	env.task = NULL;
 	env.deaths = 0;
 	env.death_id = 0;
+	env.death_ids = 0;
 	env.death_mode = 0;
 }
 
@@ -96,6 +97,7 @@ void shs_death_note(struct shs_attachment *att, u32 mode)
 	att->obj->death.deaths++;
 	env.deaths++;
 	env.death_id = att->id;
+	env.death_ids |= 1ULL << att->id % 64;
 	env.death_mode = mode;
 }
 

@@ -9,7 +9,7 @@
 
 #define STATES_MAX 1500000
 #define SEEN_ROOM (1<<22)
-#define CHOICES_MAX	18
+#define CHOICES_MAX	32
 #define STORY_LINES	40
 
 /* How a state was reached first. */

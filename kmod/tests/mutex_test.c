@@ -414,6 +414,39 @@ TEST(mutex_hostile_word_of_recovery)
 	CHECK_EQ(recover(1), -EPERM);
 }
 
+static int watch(int i, bool on)
+{
+	int ret;
+
+	spin_lock(&box.obj.lock);
+	ret = shs_watch(&box.att[i], on);
+	spin_unlock(&box.obj.lock);
+	return ret;
+}
+
+/* Watched it is, or not at all; what goes off meanwhile goes off with the next owner. */
+TEST(mutex_hostile_word_watched)
+{
+	start_change(0, 0);
+	env_race = flip_waiters;
+	CHECK_EQ(watch(0, true), -EAGAIN);
+	CHECK_EQ(box.obj.watchers, 0);
+	env_race = NULL;
+	box.shared.head.word = 0;
+	CHECK_EQ(watch(0, true), 0);
+	CHECK_EQ(watch(1, true), 0);
+	CHECK_EQ(word(), K);
+	CHECK_EQ(watch(0, false), 0);
+	CHECK_EQ(word(), K);
+	env_race = flip_waiters;
+	CHECK_EQ(watch(1, false), 0);
+	CHECK_EQ(box.obj.watchers, 0);
+	env_race = NULL;
+	CHECK_EQ(word() & K, K);
+	box_try(&box, 0, 0);
+	CHECK_EQ(word() & K, 0);
+}
+
 /* With strict order and such a word the head is kicked, and not wedged for good. */
 TEST(mutex_hostile_word_fifo)
 {

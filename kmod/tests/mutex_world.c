@@ -113,13 +113,27 @@ static void check_died(void)
 		env_fail("a death is forgotten");
 }
 
+/* Whether user space must leave the word to the kernel. */
+static bool needs_kernel(void)
+{
+	return shs_mutex_new_word(world.obj.flags) || world.lost || world_watchers();
+}
+
+/* By a single operation that still holds what was lost. */
+static bool recovered_under_way(void)
+{
+	return world_config->flags & SHS_INIT_STRICT && owner() == SHS_ID_KERNEL;
+}
+
 static void check_waiters(void)
 {
 	const struct actor *head = world_head();
 	u32 word = world.shared.head.word;
 
-	if ((shs_mutex_new_word(world.obj.flags) || world.lost) && !(word & SHS_WORD_KERNEL))
+	if (needs_kernel() && !(word & SHS_WORD_KERNEL))
 		env_fail("K is not there");
+	if (!needs_kernel() && word & SHS_WORD_KERNEL && !recovered_under_way())
+		env_fail("K is still there");
 	if (!head)
 		return;
 	if (!(word & SHS_WORD_WAITERS))
@@ -155,6 +169,7 @@ static void end(void)
 {
 	CHECK(!owner() || world_config->hostile);
 	CHECK(list_empty(&world.obj.queue));
+	CHECK_EQ(world.obj.watchers, world_watchers());
 }
 
 const struct kind mutex_kind = {

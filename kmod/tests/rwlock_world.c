@@ -1,9 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* Readers may give back their lane by themselves, as ../rwlock.c provides for. */
+/*
+ * Readers enter and leave by their lane alone, as linux/shstate.h has it, in steps, and
+ * also where the library, which looks at bias first, would not even try.
+ */
 #include "world.h"
 
 enum {
-	LANE_DOWN = KIND_EVENT,
+	LANE_UP = KIND_EVENT,
+	READ_BIAS,
+	LANE_BACK,
+	LANE_DOWN,
 	READ_WPENDING,
 	TELL,
 	TO_WRITE,
@@ -32,6 +38,12 @@ static void user_events(struct actor *a)
 {
 	if (!(a->does & FAST) || !is_reader(a) || !attached(a))
 		return;
+	if (a->state == IDLE)
+		world_event(a, LANE_UP);
+	if (a->state == ENTERS)
+		world_event(a, READ_BIAS);
+	if (a->state == REFUSED)
+		world_event(a, LANE_BACK);
 	if (a->state == HOLDS && a->depth == 1)
 		world_event(a, LANE_DOWN);
 	if (a->state == TELLS)
@@ -51,8 +63,17 @@ static void conversion_events(const struct actor *a)
 		world_event(a, TO_READ);
 }
 
+/* It lost its lanes meanwhile, or has to call in any case. */
+static bool has_to_enter(const struct actor *a)
+{
+	return a->state == RETURNED ||
+	       ((a->state == ENTERS || a->state == REFUSED) && !attached(a));
+}
+
 static void kernel_events(struct actor *a)
 {
+	if (has_to_enter(a))
+		world_event(a, a->does & SLOW ? ENTER : ENTER_TRY);
 	if (a->state == CALLS || (a->state == TELLS && !attached(a)))
 		world_event(a, TELL);
 	if (a->state == HOLDS && a->does & CONVERT)
@@ -87,9 +108,52 @@ static void weaken(struct actor *a, u32 to)
 		a->mode = to;
 }
 
+/* As shs_unlock() with SHS_UNLOCK_RETURNED. */
+static void tell(struct actor *a)
+{
+	struct shs_attachment *att = &world_process(a)->att;
+	struct shs_wakes wakes = { };
+
+	explore_say("%s tells the kernel", world_name(a));
+	spin_lock(&world.obj.lock);
+	if (att->state == SHS_ATT_LIVE)
+		shs_pass(&world.obj, &wakes);
+	spin_unlock(&world.obj.lock);
+	shs_wakes_flush(&wakes);
+	world_cycle(a);
+}
+
+static void read_bias(struct actor *a)
+{
+	explore_say("%s reads bias %u", world_name(a), world.control.head.bias);
+	if (!world.control.head.bias) {
+		a->state = REFUSED;
+		return;
+	}
+	a->state = HOLDS;
+	a->depth = 1;
+	if (world.dirty && is_honest(world_process(a)))
+		env_fail("%s is let in and not told of a death", world_name(a));
+	if (world_watchers())
+		env_fail("%s is let in and not seen", world_name(a));
+}
+
 static void do_event(struct actor *a, unsigned int event)
 {
 	switch (event) {
+	case LANE_UP:
+		explore_say("%s counts itself in its lane", world_name(a));
+		world_process(a)->lanes[a->lane][0]++;
+		a->state = ENTERS;
+		break;
+	case READ_BIAS:
+		read_bias(a);
+		break;
+	case LANE_BACK:
+		explore_say("%s is not let in", world_name(a));
+		world_process(a)->lanes[a->lane][0]--;
+		a->state = RETURNED;
+		break;
 	case LANE_DOWN:
 		explore_say("%s takes back its lane", world_name(a));
 		world_process(a)->lanes[a->lane][0]--;
@@ -103,7 +167,7 @@ static void do_event(struct actor *a, unsigned int event)
 			world_cycle(a);
 		break;
 	case TELL:
-		world_unlock(a, -EPERM);	/* its lane is zero already; the queue is served */
+		tell(a);
 		break;
 	case TO_WRITE:
 	case TO_WRITE_TRY:
@@ -122,7 +186,7 @@ static bool races_at(enum env_access access, const void *p)
 {
 	const struct process *process;
 
-	if (p == &world.control.head.wpending)
+	if (p == &world.control.head.wpending || p == &world.control.head.bias)
 		return true;
 	for_each_process(process)
 		if (p >= (const void *)process->lanes && p < (const void *)(process + 1))
@@ -148,6 +212,14 @@ static bool owns(const struct process *p)
 	return world.obj.rwlock.writer == p->att.id;
 }
 
+/* How often a is counted in its lane. */
+static u32 in_lane(const struct actor *a)
+{
+	if (a->state == ENTERS || a->state == REFUSED)
+		return attached(a) && world_process(a)->mm.mm_users;
+	return world_owns(a) ? a->depth : 0;
+}
+
 static void check_lanes(void)
 {
 	const struct process *p;
@@ -161,8 +233,8 @@ static void check_lanes(void)
 			continue;
 		memset(expected, 0, sizeof(expected));
 		for_each_actor(a)
-			if (world_process(a) == p && is_reader(a) && world_owns(a))
-				expected[a->lane] += a->depth;
+			if (world_process(a) == p && is_reader(a))
+				expected[a->lane] += in_lane(a);
 		for (i = 0; i < LANES; i++)
 			CHECK_EQ(p->lanes[i][0], expected[i]);
 	}
@@ -218,8 +290,7 @@ static bool somebody_reads(void)
 	const struct actor *a;
 
 	for_each_actor(a)
-		if (is_reader(a) && (a->state == HOLDS || world_owns(a) ||
-				     a->state == TELLS || a->state == CALLS) &&
+		if (is_reader(a) && ((a->state >= HOLDS && a->state <= CALLS) || world_owns(a)) &&
 		    (a->process < 0 || attached(a)))
 			return true;
 	return false;
@@ -261,8 +332,27 @@ static void check_died(void)
 		env_fail("a death is %s", world.dirty ? "forgotten" : "told of again");
 }
 
+/* Only while it lets readers in whom nobody needs to see. */
+static void check_bias(void)
+{
+	const struct shs_object *obj = &world.obj;
+
+	if (!world.control.head.bias)
+		return;
+	if (obj->rwlock.writer)
+		env_fail("bias is on while %u writes", obj->rwlock.writer);
+	if (!list_empty(&obj->queue))
+		env_fail("bias is on while %s waits", world_name(world_head()));
+	if (world_watchers())
+		env_fail("bias is on while somebody watches");
+	if (obj->rwlock.died || obj->lost)
+		env_fail("bias is on while a death is to be told");
+	CHECK(obj->rwlock.bias_after_ns <= env.now_ns);
+}
+
 static void check(void)
 {
+	check_bias();
 	check_holders();
 	check_lanes();
 	check_waiters();

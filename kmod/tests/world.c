@@ -104,6 +104,16 @@ bool world_notice_under_way(void)
 	return false;
 }
 
+u32 world_watchers(void)
+{
+	const struct process *p;
+	u32 n = 0;
+
+	for_each_process(p)
+		n += p->spies && p->att.state == SHS_ATT_LIVE;
+	return n;
+}
+
 struct actor *world_head(void)
 {
 	if (list_empty(&world.obj.queue))
@@ -415,6 +425,27 @@ static void operate(struct actor *a)
 	}
 }
 
+/* As shs_watch_locks(). */
+static void watch(const struct actor *a, bool on)
+{
+	struct shs_attachment *att = att_of(a);
+	int ret = -ENXIO;
+
+	spin_lock(&world.obj.lock);
+	if (att->state == SHS_ATT_LIVE)
+		ret = shs_watch(att, on);
+	spin_unlock(&world.obj.lock);
+	explore_say("%s %s: %d", world_name(a), on ? "watches" : "watches no more", ret);
+	if (att->state != SHS_ATT_LIVE)
+		CHECK_EQ(ret, -ENXIO);
+	else if (!world_config->hostile)
+		CHECK_EQ(ret, 0);
+	if (on)
+		world.watches--;
+	if (!ret)
+		world_process(a)->spies = on;
+}
+
 /* ---- events ---- */
 
 void world_add_event(unsigned int event, s8 actor, s8 process)
@@ -461,6 +492,18 @@ static void holding_events(const struct actor *a)
 		world_event(a, DECLARE_GOOD);
 }
 
+static void watching_events(const struct actor *a)
+{
+	const struct process *p = world_process(a);
+
+	if (a->state == WAITS)
+		return;
+	if (!p->spies && world.watches)
+		world_event(a, WATCH_ON);
+	if (p->spies && p->att.state == SHS_ATT_LIVE)
+		world_event(a, WATCH_OFF);
+}
+
 static void actor_events(struct actor *a)
 {
 	if (a->state == WAITS)
@@ -475,6 +518,8 @@ static void actor_events(struct actor *a)
 		world_event(a, UNLOCK_STOLEN);
 	if (a->state == HOLDS)
 		holding_events(a);
+	if (a->does & SPY)
+		watching_events(a);
 	if (world_kind->events)
 		world_kind->events(a);
 	if (world_kind->user_events)
@@ -516,6 +561,10 @@ static void do_actor(struct actor *a, unsigned int event)
 		break;
 	case OPERATE:
 		operate(a);
+		break;
+	case WATCH_ON:
+	case WATCH_OFF:
+		watch(a, event == WATCH_ON);
 		break;
 	default:
 		world_kind->do_event(a, event);
@@ -626,10 +675,12 @@ static void show(void)
 		snprintf(queue + strlen(queue), sizeof(queue) - strlen(queue), " %s%s%s",
 			 world_name(world_actor_of(w)), w->kicked ? "!" : "",
 			 world_actor_of(w)->task.asleep ? "z" : "");
-	explore_say("\tword %#x writer %u upgrader %u once %u wpending %u; queue%s%s%s",
+	explore_say("\tword %#x writer %u upgrader %u once %u bias %u wpending %u watchers %u",
 		    world.shared.head.word, obj->rwlock.writer, obj->rwlock.upgrader,
-		    world.control.head.once, world.control.head.wpending, queue,
-		    world.dirty ? "; a death to be told" : "", world.lost ? "; lost" : "");
+		    world.control.head.once, world.control.head.bias,
+		    world.control.head.wpending, obj->watchers);
+	explore_say("\tqueue%s%s%s", queue, world.dirty ? "; a death to be told" : "",
+		    world.lost ? "; lost" : "");
 }
 
 static void start_actor(struct actor *a)
@@ -673,6 +724,7 @@ static void start(void)
 	world.unmaps = world_config->unmaps;
 	world.signals = world_config->signals;
 	world.ticks = world_config->ticks;
+	world.watches = world_config->watches;
 	for_each_actor(a)
 		start_actor(a);
 	world_remember_order();

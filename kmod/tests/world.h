@@ -41,6 +41,7 @@ enum {
 	FORCE	= 1 << 13,	/* once */
 	RDONLY	= 1 << 14,
 	WATCH	= 1 << 15,	/* once: waits for the end only */
+	SPY	= 1 << 16,	/* watches the locks, now and then: shs_watch() */
 };
 
 struct script {
@@ -53,6 +54,7 @@ struct world_config {
 	const char *name;
 	u32 kind, flags;
 	u8 kills, unmaps, signals, ticks, races;
+	u8 watches;		/* so often a SPY begins to watch */
 	bool again;		/* processes attach anew after their death */
 	bool hostile;		/* scribbles over all that it can reach */
 	struct script script[ACTORS];
@@ -62,6 +64,9 @@ enum actor_state {
 	IDLE,
 	WAITS,		/* in the kernel, queued or settled */
 	HOLDS,
+	ENTERS,		/* rwlock: counted in its lane, user space looks at bias next */
+	REFUSED,	/* rwlock: it was not let in and takes back its lane next */
+	RETURNED,	/* rwlock: it did, and calls the kernel next */
 	TELLS,		/* rwlock: user space took back its lane and looks at wpending next */
 	CALLS,		/* rwlock: it saw wpending and tells the kernel next */
 	DONE,
@@ -91,6 +96,7 @@ struct process {
 	struct shs_attachment att;
 	struct mm_struct mm;
 	u8 state;
+	bool spies;
 	u64 lanes[LANES][8];
 };
 
@@ -107,7 +113,7 @@ struct world {
 	struct process process[PROCESSES];
 	struct actor actor[ACTORS];
 	u32 next_id;
-	u8 kills, unmaps, signals, ticks;	/* left */
+	u8 kills, unmaps, signals, ticks, watches;	/* left */
 	bool dirty;		/* somebody died holding, and that is to be told yet */
 	bool lost;		/* SHS_INIT_STRICT: nobody declared the value good */
 	bool done, poisoned;	/* once */
@@ -156,6 +162,8 @@ u32 world_mode(const struct actor *a);
 bool world_unrepaired(u32 id);
 /* Somebody was granted the lock with a notice and did not return yet. */
 bool world_notice_under_way(void);
+/* Live attachments that watch. */
+u32 world_watchers(void);
 /* NULL: nobody is queued. */
 struct actor *world_head(void);
 /* What obj.hold must say: of this actor, or of nobody. */
@@ -175,6 +183,8 @@ enum {
 	AGAIN,
 	DECLARE_GOOD,
 	OPERATE,
+	WATCH_ON,
+	WATCH_OFF,
 	KILL,
 	LAST_USER,
 	UNMAP,

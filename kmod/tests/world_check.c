@@ -93,6 +93,8 @@ static void forget(void)
 	world.obj.waits = 0;
 	world.obj.wakes = 0;
 	memset(&world.obj.death, 0, sizeof(world.obj.death));
+	if (world.obj.kind == SHS_KIND_RWLOCK && !world_config->ticks)
+		world.obj.rwlock.revoked_ns = 0;	/* no time goes by */
 	env_forget();
 }
 
@@ -100,6 +102,8 @@ void world_check(void)
 {
 	world_check_queue();
 	check_threads();
+	CHECK_EQ(world.obj.watchers, world_watchers());
+	CHECK_EQ(world.control.head.waiting, world.obj.waiters);
 	world_kind->check();
 	if (!world_config->hostile)
 		CHECK_EQ(world.obj.lost, world.lost);

@@ -51,6 +51,7 @@
 #define SHS_IOC_CONVERT		_IO(SHS_IOC_MAGIC, 0x14)	/* struct shs_ioc_convert */
 #define SHS_IOC_RECOVER		_IO(SHS_IOC_MAGIC, 0x15)	/* struct shs_ioc_recover */
 #define SHS_IOC_CYCLE		_IO(SHS_IOC_MAGIC, 0x16)	/* struct shs_ioc_cycle */
+#define SHS_IOC_WATCH		_IO(SHS_IOC_MAGIC, 0x17)	/* struct shs_ioc_watch */
 
 /* What an object is. */
 enum shs_kind {
@@ -271,12 +272,24 @@ struct shs_ioc_attach {
 	__u32 threads_offset;	/* of the first struct shs_thread in the private region */
 };
 
-/* First bytes of the control region. */
+/*
+ * First bytes of the control region; the kernel's alone.
+ *
+ * bias		rwlock: a reader may enter by its lane: adds one to it and, after a full
+ *		fence, finds bias (load with acquire order) still set.  If not, it takes
+ *		its one back and calls SHS_IOC_LOCK.
+ * wpending	rwlock: a reader who took its one back from a lane (release order) and
+ *		after a full fence finds this set calls SHS_IOC_UNLOCK with
+ *		SHS_UNLOCK_RETURNED.
+ * waiting	so many are queued.  Who changed an element of an atomic and after a full
+ *		fence finds 0, or a condvar's after he held the mutex, has nobody to notify.
+ */
 struct shs_control {
-	__u32 bias;		/* rwlock: readers may use their lane without a call */
-	__u32 wpending;		/* rwlock: a writer waits, tell the kernel of an unlock */
+	__u32 bias;
+	__u32 wpending;
 	__u32 once;		/* enum shs_once_state */
-	__u32 pad[13];
+	__u32 waiting;
+	__u32 pad[12];
 	/* at SHS_VALUE_OFFSET: counter: __s64 base[count]; once: the value */
 };
 
@@ -323,6 +336,7 @@ enum shs_mode {
 /* flags of SHS_IOC_UNLOCK */
 #define SHS_UNLOCK_FAIR		(1U << 0)	/* mutex: hand it to the longest waiting */
 #define SHS_UNLOCK_ABANDON	(1U << 1)	/* not READ; EXCLUSIVE: next gets -EOWNERDEAD */
+#define SHS_UNLOCK_RETURNED	(1U << 2)	/* READ: not in lane any more; serve who waits */
 
 /*
  * SHS_IOC_LOCK: 0 or -EOWNERDEAD mean that the lock is held; with the latter its
@@ -372,6 +386,21 @@ struct shs_ioc_convert {
 struct shs_ioc_recover {
 	__u32 size;
 	__u32 flags;		/* must be 0 */
+};
+
+#define SHS_WATCH_ON	(1U << 0)
+
+/*
+ * SHS_IOC_WATCH on an attachment of a mutex, rwlock or cell that may be written: from
+ * now on (or, without SHS_WATCH_ON, no longer) user space takes and frees nothing by
+ * the word or a lane alone, so that the tracepoints show every lock and unlock and
+ * SHS_IOC_INFO the thread that took a mutex.  Who holds already goes on holding.  It
+ * ends with the attachment.  -EAGAIN: somebody who may write the object rewrites the
+ * word without end; nothing changed.
+ */
+struct shs_ioc_watch {
+	__u32 size;
+	__u32 flags;		/* SHS_WATCH_* */
 };
 
 /*
@@ -459,6 +488,7 @@ struct shs_ioc_info {
 #define SHS_STATE_POISONED	(1U << 3)	/* once */
 #define SHS_STATE_UPGRADABLE	(1U << 4)	/* rwlock: the holder, if no writer, may upgrade */
 #define SHS_STATE_LOST		(1U << 5)	/* SHS_INIT_STRICT: not recoverable */
+#define SHS_STATE_WATCHED	(1U << 6)	/* SHS_IOC_WATCH: the kernel sees every lock */
 
 /* Why a holder's ownership ended. */
 enum shs_why {

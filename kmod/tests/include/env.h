@@ -20,6 +20,7 @@ struct env {
 	unsigned int locks, leaves;	/* spinlocks held: of objects, others */
 	u32 deaths;			/* death notes written */
 	u32 death_id, death_mode;	/* the last */
+	u64 death_ids;			/* all, a bit each */
 };
 
 extern struct env env;

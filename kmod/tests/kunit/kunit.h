@@ -41,6 +41,7 @@
 #define put_pid		shs_kunit_put_pid
 #define task_pid	shs_kunit_task_pid
 #define fatal_signal_pending	shs_kunit_fatal_signal_pending
+#define signal_pending	shs_kunit_signal_pending
 #define file		shs_kunit_file
 #undef current
 #undef for_each_process

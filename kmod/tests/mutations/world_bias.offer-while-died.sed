@@ -1,0 +1,3 @@
+# in rwlock.c
+# Each reader is told of a death.
+/^static void offer/,/^}/ s/obj->rwlock.died \|\| //

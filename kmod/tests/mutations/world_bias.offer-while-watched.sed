@@ -1,0 +1,3 @@
+# in rwlock.c
+# Who watches sees each reader.
+/^static void offer/,/^}/ s/obj->watchers \|\| //

@@ -1,0 +1,3 @@
+# in atomic.c
+# ... nor who was not to wait.
+/^static void atomic_pass/,/^}/ s/^	WRITE_ONCE.*$//
