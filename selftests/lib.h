@@ -14,6 +14,13 @@
 #include <shstate.h>
 #include <shstate_uring.h>
 
+#ifdef SHS_CALLS
+static void __attribute__((constructor)) no_fast_paths(void)
+{
+	setenv("SHSTATE_FAST", "0", 1);
+}
+#endif
+
 /* An object without a name, of one element. */
 static inline struct shs_object *make_as(__u32 kind, __u32 type, __u32 flags)
 {

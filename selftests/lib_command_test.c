@@ -183,13 +183,15 @@ TEST_F(lib_command, once_with_value)
 TEST_F(lib_command, holder)
 {
 	struct shs_object *mutex;
+	struct shs_att att;
 	char text[64];
 	pid_t child;
 
 	EXPECT_RUN(0, "create m mutex --recursive");
 	ASSERT_EQ(0, shs_object_open("m", 0, &mutex));
 	EXPECT_EQ(0, shs_mutex_lock(mutex));
-	EXPECT_EQ(0, shs_mutex_lock(mutex));
+	att.fd = shs_object_attachment_fd(mutex);
+	EXPECT_EQ(0, shs_lock(&att));	/* the library would not ask the kernel again */
 	child = shs_fork();
 	if (!child)
 		_exit(-shs_mutex_lock(mutex));
@@ -204,7 +206,7 @@ TEST_F(lib_command, holder)
 	EXPECT_RUN(0, "ls -r --noheadings -o THREAD,DEPTH,WAITS,WAKES m");
 	snprintf(text, sizeof(text), "%d 2 1 0\n", gettid());
 	EXPECT_STREQ(text, said);
-	EXPECT_EQ(0, shs_mutex_unlock(mutex));
+	EXPECT_EQ(0, shs_unlock(&att));
 	EXPECT_EQ(0, shs_mutex_unlock(mutex));
 	EXPECT_EQ(0, shs_reap(child));
 }

@@ -26,10 +26,19 @@
  *		released: a mutex or write lock as by a death, so that the next
  *		owner is told -EOWNERDEAD, a read or upgradable lock plainly, and a
  *		once that it runs is given up. To hand a lock to another thread,
- *		outlive it. (Not released are the read locks of threads beyond the
- *		first 63 that read at the same time; they end with the process.)
+ *		outlive it. (Not released are the read locks of threads beyond 63 that
+ *		live at the same time and ever read; they end with the process.)
  * Signals	Only single operations (shs_object_op() and what says "single
- *		operation") and unlocks are async-signal-safe.
+ *		operation") and unlocks are async-signal-safe. A handler that changes
+ *		the very cell that it interrupted a store of waits for itself.
+ * Calls	None while nobody contends, of a handle that is attached: to lock and
+ *		unlock a mutex (not FIFO or DETECT; RECURSIVE: again), to read a
+ *		rwlock that nobody writes, to add to a counter that wraps, for an
+ *		atomic, to load and store a cell, to see that a once is done, to
+ *		notify nobody. The functions are inline (shstate_fast.h). Single
+ *		operations attach by themselves when a handle is used often, if the
+ *		limits allow; shs_object_attach() does at once. With SHSTATE_FAST=0
+ *		in the environment every operation is a call.
  * Fork		The child inherits handles but owns nothing: what the parent holds
  *		stays the parent's. The child attaches anew by itself on first use.
  * Exec		Every descriptor is close-on-exec.
@@ -90,13 +99,20 @@ struct shs_object {
 	void *shared;
 	void *lanes;			/* the private region */
 	void *value;			/* in the shared region; NULL with SHS_INIT_COMMIT too */
-	uint32_t mode;			/* which fast paths are allowed; none yet */
+	uint32_t mode;			/* SHS_FAST_*, see shstate_fast.h */
 	uint32_t id;			/* of the owner, as in the word */
-	uint32_t kind;			/* enum shs_kind */
-	uint32_t type;			/* enum shs_type */
+	uint32_t holder;		/* mutex, writer, runner: the thread, or 0 */
 	uint32_t count;			/* elements */
-	uint16_t lane_count;
-	uint16_t lane_stride;		/* bytes */
+	uint16_t kind;			/* enum shs_kind */
+	uint16_t type;			/* enum shs_type */
+	union {
+		uint16_t lane_count;
+		uint16_t size;		/* cell: bytes of the value */
+	};
+	union {
+		uint16_t lane_stride;	/* bytes */
+		uint16_t slot_stride;	/* cell */
+	};
 } __attribute__((aligned(64)));
 
 /* ------------------------------------------------------------------ time -- */
@@ -469,7 +485,8 @@ int shs_value_peek(struct shs_object *object, uint32_t offset, void *bytes, uint
  * unlocked as often as it was locked. Try is -EBUSY without RECURSIVE.
  *
  * -ENOTRECOVERABLE	SHS_INIT_STRICT: lost
- * -EOVERFLOW		SHS_INIT_RECURSIVE: locked 2^31 times
+ * -EOVERFLOW		SHS_INIT_RECURSIVE: locked 2^31 times. (The library counts: for
+ *			the kernel, as shs_object_info() tells it, it is locked once.)
  */
 int shs_mutex_lock(struct shs_object *mutex);
 int shs_mutex_try_lock(struct shs_object *mutex);
@@ -491,7 +508,7 @@ int shs_mutex_unlock_fair(struct shs_object *mutex);
  */
 int shs_mutex_bump(struct shs_object *mutex);
 
-/* 1 or 0. Consumes nothing. */
+/* 1 or 0: by this handle. Makes no call, consumes nothing. */
 int shs_mutex_is_owned_by_current_thread(const struct shs_object *mutex);
 
 /*
@@ -803,6 +820,13 @@ int shs_once_wait_until(struct shs_object *once, struct shs_deadline deadline);
 int shs_once_state(struct shs_object *once);
 
 /*
+ * 1: done, and what the initialiser wrote is seen. 0: perhaps not; it makes no call, so
+ * that before shs_object_attach() or another call by this thread it does not know.
+ * Async-signal-safe.
+ */
+int shs_once_is_done(const struct shs_object *once);
+
+/*
  * A once of a type other than NONE is a OnceLock: it has a value from the time it is
  * done, for good, or from the beginning with SHS_INIT_DONE. size is that of the whole
  * value in bytes, else -EINVAL. Before that, shs_once_wait() waits for it, and those
@@ -847,6 +871,10 @@ struct io_uring_sqe;
  */
 void shs_prep_op(struct io_uring_sqe *sqe, const struct shs_object *object,
 		 struct shs_ioc_op *op);
+
+#ifndef SHSTATE_NO_INLINE
+#include <shstate_fast.h>
+#endif
 
 #ifdef __cplusplus
 }

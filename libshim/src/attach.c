@@ -6,12 +6,16 @@
  * After fork() the child's copy of a handle has a descriptor of the parent's
  * attachment, which the kernel refuses (-ESTALE), and pointers to regions that it
  * did not inherit. The handlers below forget both; where they did not run (_Fork,
- * clone) the first -ESTALE does.
+ * clone) the next use does, which finds a page wiped that a fork does not copy
+ * (shs_here).
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -20,11 +24,18 @@
 static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct handle *attached_handles;
 
+/* Not a cancellation point: the lock is held. */
+static void close_fd(int fd)
+{
+	syscall(SYS_close, fd);
+}
+
 /* Also for a child: the regions are not mapped there, their addresses not ours. */
 static void forget_regions(struct handle *handle)
 {
 	struct shs_object *object = &handle->object;
 
+	__atomic_store_n(&object->mode, 0, __ATOMIC_RELEASE);
 	object->control = NULL;
 	object->shared = NULL;
 	object->lanes = NULL;
@@ -32,8 +43,8 @@ static void forget_regions(struct handle *handle)
 	object->id = 0;
 	object->lane_count = 0;
 	object->lane_stride = 0;
-	for (size_t mode = 0; mode < sizeof(handle->holder) / sizeof(handle->holder[0]); mode++)
-		atomic_store_explicit(&handle->holder[mode], 0, memory_order_relaxed);
+	__atomic_store_n(&object->holder, 0, __ATOMIC_RELAXED);
+	__atomic_store_n(&handle->upgrader, 0, __ATOMIC_RELAXED);
 	if (handle->link) {
 		*handle->link = handle->next;
 		if (handle->next)
@@ -64,7 +75,7 @@ static void after_fork_in_child(void)
 
 		forget_regions(handle);
 		SHS_STEP("child forgot the regions");
-		close(handle->attachment);
+		close_fd(handle->attachment);
 		SHS_STEP("child closed");
 		handle->attachment = -1;
 	}
@@ -72,8 +83,8 @@ static void after_fork_in_child(void)
 	pthread_mutex_unlock(&attach_lock);
 }
 
-/* At the first attach: before it a child or a thread's end has nothing to undo. */
-static void start(void)
+/* At the start of the program, so that what comes to it later needs no lock. */
+static void __attribute__((constructor)) start(void)
 {
 	pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 	shs_thread_start();
@@ -131,16 +142,54 @@ static int map_regions(struct handle *handle, int fd)
 	return ret;
 }
 
+/*
+ * What may be done without a call. Where the kernel must see every owner it keeps the
+ * word to itself, which need not be tried.
+ */
+static uint32_t fast_paths(const struct handle *handle)
+{
+	const struct shs_object *object = &handle->object;
+	const char *wish = getenv("SHSTATE_FAST");
+	int may_write = handle->prot & PROT_WRITE;
+
+	if (wish && !strcmp(wish, "0"))
+		return 0;
+	switch (object->kind) {
+	case SHS_KIND_MUTEX:
+		if (!may_write || handle->flags & (SHS_INIT_FIFO | SHS_INIT_RECURSIVE |
+						   SHS_INIT_DETECT))
+			return 0;
+		return handle->flags & SHS_INIT_COMMIT ? SHS_FAST_WORD :
+		       SHS_FAST_LOCK | SHS_FAST_WORD;
+	case SHS_KIND_RWLOCK:
+		return object->lane_count > 1 && !(handle->flags & SHS_INIT_DETECT) ?
+		       SHS_FAST_READ : 0;
+	case SHS_KIND_COUNTER:
+		return object->lane_count > 1 ? SHS_FAST_ADD : 0;
+	case SHS_KIND_CELL:
+		/* What a hostile writer made of a bool is for the kernel to read. */
+		if (object->type == SHS_TYPE_BOOL)
+			return 0;
+		return SHS_FAST_LOAD | (may_write ? SHS_FAST_WORD : 0);
+	case SHS_KIND_ATOMIC:
+		return SHS_FAST_ATOMIC | SHS_FAST_NOTIFY;
+	case SHS_KIND_CONDVAR:
+		return SHS_FAST_NOTIFY;
+	case SHS_KIND_ONCE:
+		return SHS_FAST_DONE;
+	}
+	return 0;
+}
+
 /* The number of a stale descriptor is used again: other threads may be about to. */
 static int publish(struct handle *handle, int fd)
 {
-	static unsigned int number;
 	struct shs_object *object = &handle->object;
 
 	if (handle->attachment >= 0) {
 		if (dup3(fd, handle->attachment, O_CLOEXEC) < 0)
 			return -errno;
-		close(fd);
+		close_fd(fd);
 	} else {
 		handle->attachment = fd;
 	}
@@ -148,20 +197,23 @@ static int publish(struct handle *handle, int fd)
 	if (object->shared && !(handle->flags & SHS_INIT_COMMIT))
 		object->value = (char *)object->shared + handle->layout.value_offset;
 	object->id = handle->layout.id;
-	object->lane_count = handle->layout.lanes;
-	object->lane_stride = handle->layout.lane_stride;
+	if (object->kind == SHS_KIND_CELL) {
+		object->size = handle->layout.value_size;
+		object->slot_stride = handle->layout.slot_stride;
+	} else {
+		object->lane_count = handle->layout.lanes;
+		object->lane_stride = handle->layout.lane_stride;
+	}
 
-	handle->pid = getpid();
 	handle->next = attached_handles;
 	handle->link = &attached_handles;
 	if (handle->next)
 		handle->next->link = &handle->next;
 	attached_handles = handle;
 
+	__atomic_store_n(&object->mode, fast_paths(handle), __ATOMIC_RELEASE);
 	SHS_STEP("attach: not yet said");
-	if (!++number)	/* 0 is none */
-		number = 1;
-	atomic_store_explicit(&handle->attached, number, memory_order_release);
+	atomic_store_explicit(&handle->attached, 1, memory_order_release);
 	SHS_STEP("attached");
 	return 0;
 }
@@ -183,63 +235,76 @@ static int attach_locked(struct handle *handle)
 		}
 	}
 	if (ret)
-		close(fd);
+		close_fd(fd);
 	return ret;
 }
 
-/* Writes the number of the attachment, for forget_stale(). */
-static int attach(struct handle *handle, unsigned int *number)
+/* With the lock. A child that no handler saw begins by forgetting its parent's. */
+static void notice_fork(void)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
+	if (*shs_here)
+		return;
+	while (attached_handles)
+		forget_regions(attached_handles);
+	SHS_STEP("forgot the parent's");
+	shs_thread_new_epoch();
+}
+
+static int attach(struct handle *handle)
+{
 	int ret = 0;
 
-	*number = atomic_load_explicit(&handle->attached, memory_order_acquire);
-	if (*number)
+	if (shs_attached_here(handle))
 		return 0;
-	pthread_once(&once, start);
+	if (!shs_thread_has_epochs())
+		return -ENOMEM;
 	pthread_mutex_lock(&attach_lock);
-	*number = atomic_load_explicit(&handle->attached, memory_order_relaxed);
-	if (!*number) {
+	notice_fork();
+	if (!handle->attached)
 		ret = attach_locked(handle);
-		*number = atomic_load_explicit(&handle->attached, memory_order_relaxed);
-	}
 	pthread_mutex_unlock(&attach_lock);
 	return ret;
 }
 
-/* Unless another thread was faster and the number is of a newer one. */
-static void forget_stale(struct handle *handle, unsigned int number)
+#define SOME_USES	8	/* of a handle: then it is worth the pages of an attachment */
+
+/*
+ * For single operations, which can do without: 1 if it is attached. Async-signal-safe:
+ * does not wait for the lock, which the interrupted thread may hold.
+ */
+int shs_attach_if_used(struct shs_object *object)
 {
-	pthread_mutex_lock(&attach_lock);
-	if (handle->attached == number)
-		forget_regions(handle);
-	SHS_STEP("forgot what was stale");
+	struct handle *handle = to_handle(object);
+
+	if (shs_attached_here(handle))
+		return 1;
+	if (object->ops->owner_call != shs_attach_call || !shs_thread_has_epochs() ||
+	    __atomic_add_fetch(&handle->uses, 1, __ATOMIC_RELAXED) < SOME_USES ||
+	    pthread_mutex_trylock(&attach_lock))
+		return 0;
+	notice_fork();
+	if (!handle->attached)
+		attach_locked(handle);
 	pthread_mutex_unlock(&attach_lock);
+	if (!shs_attached_here(handle)) {
+		__atomic_store_n(&handle->uses, 0, __ATOMIC_RELAXED);
+		return 0;
+	}
+	return 1;
 }
 
-/* -ESTALE: made before a fork that no handler saw. It comes once. */
 int shs_attach_call(struct shs_object *object, unsigned int request, void *argument)
 {
 	struct handle *handle = to_handle(object);
-	unsigned int number;
-	int ret, again;
+	int ret = attach(handle);
 
-	for (again = 0; ; again = 1) {
-		ret = attach(handle, &number);
-		if (ret)
-			return ret;
-		ret = shs_restart_ioctl(handle->attachment, request, argument);
-		if (ret != -ESTALE || again || handle->pid == getpid())
-			return ret;	/* or it is another descriptor that is stale */
-		forget_stale(handle, number);
-	}
+	return ret ? ret : shs_restart_ioctl(handle->attachment, request, argument);
 }
 
 int shs_attach_fd(struct shs_object *object)
 {
 	struct handle *handle = to_handle(object);
-	unsigned int number;
-	int ret = attach(handle, &number);
+	int ret = attach(handle);
 
 	return ret < 0 ? ret : handle->attachment;
 }
@@ -247,8 +312,7 @@ int shs_attach_fd(struct shs_object *object)
 /* Not so in a child that no handler saw: there the regions are not mapped. */
 int shs_attached_here(const struct handle *handle)
 {
-	return atomic_load_explicit(&handle->attached, memory_order_acquire) &&
-	       handle->pid == getpid();
+	return atomic_load_explicit(&handle->attached, memory_order_acquire) && *shs_here;
 }
 
 /* In a child that no handler saw there is nothing to unmap. */
@@ -258,11 +322,11 @@ void shs_detach(struct handle *handle)
 		return;
 	pthread_mutex_lock(&attach_lock);
 	SHS_STEP("detach");
-	if (handle->attached && handle->pid == getpid())
+	if (shs_attached_here(handle))
 		unmap_regions(handle);
 	forget_regions(handle);
 	SHS_STEP("close attachment");
-	close(handle->attachment);
+	close_fd(handle->attachment);
 	SHS_STEP("detached");
 	pthread_mutex_unlock(&attach_lock);
 }
@@ -273,9 +337,7 @@ void shs_each_attached(void (*visit)(struct handle *handle))
 	struct handle *handle;
 
 	pthread_mutex_lock(&attach_lock);
-	for (handle = attached_handles; handle; handle = handle->next) {
-		if (handle->pid == getpid())
-			visit(handle);
-	}
+	for (handle = *shs_here ? attached_handles : NULL; handle; handle = handle->next)
+		visit(handle);
 	pthread_mutex_unlock(&attach_lock);
 }

@@ -58,13 +58,40 @@ int shs_cell_compare_exchange_until(struct shs_object *cell, void *expected,
 	return operation(cell, SHS_OP_CMPXCHG, desired, expected, size, deadline);
 }
 
-int shs_cell_load(struct shs_object *cell, void *value, size_t size)
+int shs_cell_load_slow(struct shs_object *cell, void *value, size_t size)
 {
+	if (cell->kind == SHS_KIND_CELL && shs_attach_if_used(cell))
+		shs_thread_enter();
 	return shs_cell_load_until(cell, value, size, shs_deadline_never());
+}
+
+/*
+ * Who holds the word fills the slot that nobody reads, and the sequence makes it the
+ * value. (The fence: a reader who saw something of it sees the sequence before.)
+ */
+static void publish(const struct shs_object *cell, const void *value)
+{
+	struct shs_shared *shared = cell->shared;
+	uint64_t next = shared->sequence + 1;
+
+	__atomic_thread_fence(__ATOMIC_RELEASE);
+	memcpy((char *)shared + SHS_VALUE_OFFSET + (next & 1) * cell->slot_stride, value,
+	       cell->size);
+	SHS_STEP("cell: written");
+	__atomic_store_n(&shared->sequence, next, __ATOMIC_RELEASE);
+	SHS_STEP("cell: published");
 }
 
 int shs_cell_store(struct shs_object *cell, const void *value, size_t size)
 {
+	if (shs_is_fast(cell, SHS_FAST_WORD) && size == cell->size && shs_take_word(cell)) {
+		publish(cell, value);
+		if (!shs_free_word(cell))
+			shs_unlock(cell, SHS_MODE_EXCLUSIVE, 0, 0);
+		return 0;
+	}
+	if (cell->kind == SHS_KIND_CELL && shs_attach_if_used(cell))
+		shs_thread_enter();
 	return shs_cell_store_until(cell, value, size, shs_deadline_never());
 }
 

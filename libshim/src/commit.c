@@ -60,7 +60,9 @@ void *shs_value_for(const struct shs_object *object, uint32_t mode)
 {
 	struct handle *handle = to_handle(object);
 
-	if (!has_slots(handle) || !object->shared)
+	if (!shs_attached_here(handle))
+		return NULL;
+	if (!has_slots(handle))
 		return object->value;
 	return mode == SHS_MODE_EXCLUSIVE ? hidden(handle) : published(handle);
 }
@@ -86,7 +88,7 @@ int shs_commit(struct shs_object *object)
 
 	if (!has_slots(handle))
 		return -EOPNOTSUPP;
-	if (!shs_attached_here(handle) || !atomic_load(&handle->holder[SHS_MODE_EXCLUSIVE]))
+	if (!shs_attached_here(handle) || !__atomic_load_n(&object->holder, __ATOMIC_RELAXED))
 		return -EPERM;
 	SHS_STEP("commit");
 	publish(handle);

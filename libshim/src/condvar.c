@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #include <errno.h>
 #include <limits.h>
+#include <sys/mman.h>
 
 #include "internal.h"
 
@@ -30,6 +31,8 @@ int shs_condvar_wait_until(struct shs_object *condvar, struct shs_object *mutex,
 
 	if (deadline.clock > SHS_CLOCK_BOOTTIME)
 		return -EINVAL;
+	if (shs_thread_is_nested(to_handle(mutex)))
+		return -EDEADLK;
 	mutex_fd = mutex->ops->owner_fd(mutex);
 	if (mutex_fd < 0)
 		return mutex_fd;
@@ -46,8 +49,7 @@ int shs_condvar_wait_until(struct shs_object *condvar, struct shs_object *mutex,
 		shs_thread_holds_still(to_handle(mutex), SHS_MODE_EXCLUSIVE, holder);
 	}
 	SHS_STEP("waited");
-	/* The condvar was attached anew: the mutex is what a fork has left behind. */
-	return ret == -ESTALE ? -EPERM : ret;
+	return ret;
 }
 
 int shs_condvar_wait_while(struct shs_object *condvar, struct shs_object *mutex,
@@ -71,6 +73,11 @@ int shs_condvar_wait_while_until(struct shs_object *condvar, struct shs_object *
 	return ret;
 }
 
+static int may_notify(const struct shs_object *condvar)
+{
+	return shs_is_fast(condvar, SHS_FAST_NOTIFY) && to_handle(condvar)->prot & PROT_WRITE;
+}
+
 static int notify(struct shs_object *condvar, uint64_t most)
 {
 	struct shs_ioc_op op = { .op = SHS_OP_NOTIFY, .arg = most };
@@ -79,6 +86,10 @@ static int notify(struct shs_object *condvar, uint64_t most)
 	/* An atomic knows this operation too. */
 	if (condvar->kind != SHS_KIND_CONDVAR)
 		return -EOPNOTSUPP;
+	/* Who waits queued before he released the mutex, which this one held since. */
+	if (may_notify(condvar) && !__atomic_load_n(&shs_control_of(condvar)->waiting,
+						    __ATOMIC_ACQUIRE))
+		return 0;
 	ret = shs_object_op(condvar, &op);
 	if (ret < 0)
 		return ret;

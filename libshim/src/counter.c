@@ -30,9 +30,29 @@ static int add_live(struct shs_object *counter, uint32_t index, int64_t value)
 	return counter->ops->owner_call(counter, SHS_IOC_OP, &op);
 }
 
-int shs_counter_add(struct shs_object *counter, uint32_t index, int64_t value)
+/* By this thread's lane, if it can have one. */
+static int add_to_lane(struct shs_object *counter, uint32_t index, int64_t value)
 {
-	if (to_handle(counter)->flags & SHS_INIT_LIVE)
+	if (!shs_attach_if_used(counter))
+		return 0;
+	shs_thread_lane(to_handle(counter));
+	if (!shs_is_fast(counter, SHS_FAST_ADD) || !shs_has_lane(counter) ||
+	    index >= counter->count)
+		return 0;
+	shs_add_to_own((int64_t *)shs_lane_at(counter, shs_self.number - 1) + index, value);
+	return 1;
+}
+
+#define NO_LANES	(SHS_INIT_SATURATE | SHS_INIT_CHECK | SHS_INIT_SERIAL)
+
+int shs_counter_add_slow(struct shs_object *counter, uint32_t index, int64_t value)
+{
+	uint32_t flags = to_handle(counter)->flags;
+
+	if (counter->kind == SHS_KIND_COUNTER && !(flags & NO_LANES) &&
+	    add_to_lane(counter, index, value))
+		return 0;
+	if (flags & SHS_INIT_LIVE)
 		return add_live(counter, index, value);
 	return operation(counter, SHS_OP_ADD, index, value, NULL);
 }

@@ -147,6 +147,8 @@ int shs_guard_release(struct shs_guard *guard)
 		return 0;
 	set_empty(guard);
 	SHS_STEP("guard lets go");
+	if (guard->mode == SHS_MODE_READ)
+		return shs_rwlock_read_unlock(object, guard->lane);
 	return shs_unlock(object, guard->mode, 0, guard->lane);
 }
 

@@ -6,9 +6,9 @@
 #include <stdatomic.h>
 #include <sys/types.h>
 
-#include <shstate.h>
-
 #include "inject.h"
+
+#include <shstate.h>
 
 /*
  * The table of operations: what a back end does for a handle. A request is one of
@@ -34,14 +34,19 @@ struct handle {
 	uint32_t flags;			/* SHS_INIT_* */
 
 	/* Written under the lock of attach.c; attached is the last, by release. */
-	_Atomic unsigned int attached;	/* number of the attachment, 0: none */
+	_Atomic int attached;
 	int attachment;			/* fd, keeps its number for life; -1: none */
-	pid_t pid;			/* who mapped the regions */
-	_Atomic pid_t holder[3];	/* by enum shs_mode: the thread, or 0; see thread.c */
+	uint32_t upgrader;		/* as object.holder, see thread.c */
 	uint32_t depth;			/* SHS_INIT_RECURSIVE: the holder's own */
+	uint32_t uses;			/* as long as not attached */
 	struct shs_ioc_attach layout;
 	struct handle *next, **link;	/* all attached handles */
 };
+
+/* More of mode, for what the library does out of line. */
+#define SHS_FAST_WORD	(1U << 16)	/* mutex with slots, cell: take and free the word */
+#define SHS_FAST_ATOMIC	(1U << 17)	/* atomic: operate on the elements */
+#define SHS_FAST_NOTIFY	(1U << 18)	/* atomic, condvar: look whether anybody waits */
 
 static inline struct handle *to_handle(const struct shs_object *object)
 {
@@ -55,6 +60,7 @@ int shs_restart_ioctl(int fd, unsigned int request, void *argument);
 int shs_attach_call(struct shs_object *object, unsigned int request, void *argument);
 int shs_attach_fd(struct shs_object *object);
 int shs_attached_here(const struct handle *handle);
+int shs_attach_if_used(struct shs_object *object);
 void shs_detach(struct handle *handle);
 void shs_each_attached(void (*visit)(struct handle *handle));
 
@@ -78,16 +84,24 @@ void shs_value_begin(const struct handle *handle);
 void shs_value_resume(const struct handle *handle, const void *hidden);
 
 /*
- * thread.c. holds: this thread was granted it; 0 if it held it already, by
- * SHS_INIT_RECURSIVE. releases: somebody is about to release it, abandons: however
- * often it is locked; return who had it, for holds_still, if nothing came of that.
+ * thread.c. holds: this thread was granted it; more, less: it had it already, by
+ * SHS_INIT_RECURSIVE, and 1 says that this is all (-EOVERFLOW). releases: somebody is
+ * about to release it; returns who had it, for holds_still, if nothing came of that.
  */
+extern const uint32_t *shs_here;
+int shs_thread_has_epochs(void);
+void shs_thread_new_epoch(void);
 void shs_thread_start(void);
 void shs_thread_forked(void);
+void shs_thread_enter(void);
 uint32_t shs_thread_lane(const struct handle *handle);
-int shs_thread_holds(struct handle *handle, uint32_t mode);
+void shs_thread_name_lane(const struct handle *handle, uint32_t lane);
+void shs_thread_holds(struct handle *handle, uint32_t mode);
+int shs_thread_holds_more(struct handle *handle);
+int shs_thread_holds_less(struct handle *handle);
+int shs_thread_is_nested(struct handle *handle);
+int shs_thread_is_holder(const struct shs_object *object);
 pid_t shs_thread_releases(struct handle *handle, uint32_t mode);
-pid_t shs_thread_abandons(struct handle *handle, uint32_t mode);
 void shs_thread_holds_still(struct handle *handle, uint32_t mode, pid_t holder);
 
 #endif /* SHSTATE_INTERNAL_H */

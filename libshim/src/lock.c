@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /* What mutex and rwlock have in common. */
 #include <errno.h>
+#include <unistd.h>
 
 #include "internal.h"
 
@@ -15,14 +16,60 @@ int shs_granted(struct shs_object *object, uint32_t mode, int status)
 	struct handle *handle = to_handle(object);
 
 	SHS_STEP("lock: not yet noted");
-	if (shs_is_held(status) && shs_thread_holds(handle, mode) && mode == SHS_MODE_EXCLUSIVE)
-		shs_value_begin(handle);
+	if (shs_is_held(status)) {
+		shs_thread_holds(handle, mode);
+		if (mode == SHS_MODE_EXCLUSIVE)
+			shs_value_begin(handle);
+	}
 	SHS_STEP("locked");
 	return status;
 }
 
-int shs_lock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane,
-	     struct shs_deadline deadline)
+/* So long an owner who runs on another CPU may take for a few lines of code. */
+#define SPINS		100
+
+static int can_spin(void)
+{
+	static int cpus;	/* all find the same */
+
+	if (!cpus)
+		cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	return cpus > 1;
+}
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("isb");
+#endif
+}
+
+/* The word of a mutex: 1, it is taken, after a while perhaps. Not past one who sleeps. */
+static int take_word(struct shs_object *object, int may_spin)
+{
+	const uint32_t *word = object->shared;
+	uint32_t now;
+	int i;
+
+	if (!shs_is_fast(object, SHS_FAST_WORD))
+		return 0;
+	if (shs_take_word(object))
+		return 1;
+	for (i = 0; may_spin && i < SPINS && can_spin(); i++) {
+		relax();
+		now = __atomic_load_n(word, __ATOMIC_RELAXED);
+		if (now & ~SHS_WORD_OWNER)
+			return 0;
+		if (!now && shs_take_word(object))
+			return 1;
+	}
+	return 0;
+}
+
+static int lock_by_call(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane,
+			struct shs_deadline deadline)
 {
 	struct shs_ioc_lock request = {
 		.size = sizeof(request),
@@ -33,11 +80,26 @@ int shs_lock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t 
 		.clock = deadline.clock,
 	};
 
+	return shs_granted(object, mode,
+			   object->ops->owner_call(object, SHS_IOC_LOCK, &request));
+}
+
+int shs_lock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane,
+	     struct shs_deadline deadline)
+{
+	int more;
+
 	/* The clock of a deadline is wider than that of the request. */
 	if (deadline.clock > SHS_CLOCK_BOOTTIME)
 		return -EINVAL;
-	return shs_granted(object, mode,
-			   object->ops->owner_call(object, SHS_IOC_LOCK, &request));
+	if (mode == SHS_MODE_EXCLUSIVE && take_word(object, !(flags & SHS_LOCK_NOWAIT))) {
+		shs_value_begin(to_handle(object));
+		return 0;
+	}
+	more = mode == SHS_MODE_EXCLUSIVE ? shs_thread_holds_more(to_handle(object)) : 0;
+	if (more)
+		return more < 0 ? more : 0;
+	return lock_by_call(object, mode, flags, lane, deadline);
 }
 
 int shs_unlock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane)
@@ -49,11 +111,15 @@ int shs_unlock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_
 		.lane = lane,
 	};
 
+	if (mode == SHS_MODE_EXCLUSIVE && !(flags & SHS_UNLOCK_ABANDON)) {
+		if (!flags && shs_is_fast(object, SHS_FAST_WORD) && shs_free_word(object))
+			return 0;
+		if (shs_thread_holds_less(to_handle(object)))
+			return 0;
+	}
 	/* Whatever comes of it: if it is not released it was not held. */
 	SHS_STEP("unlock");
-	if (flags & SHS_UNLOCK_ABANDON)
-		shs_thread_abandons(to_handle(object), mode);
-	else
+	if (!(flags & SHS_UNLOCK_RETURNED))
 		shs_thread_releases(to_handle(object), mode);
 	SHS_STEP("unlock: noted");
 	return object->ops->owner_call(object, SHS_IOC_UNLOCK, &request);

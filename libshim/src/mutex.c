@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 #include <errno.h>
-#include <unistd.h>
 
 #include "internal.h"
 
@@ -11,12 +10,12 @@ static int lock(struct shs_object *mutex, uint32_t flags, struct shs_deadline de
 	return shs_lock(mutex, SHS_MODE_EXCLUSIVE, flags, 0, deadline);
 }
 
-int shs_mutex_lock(struct shs_object *mutex)
+int shs_mutex_lock_slow(struct shs_object *mutex)
 {
 	return lock(mutex, 0, shs_deadline_never());
 }
 
-int shs_mutex_try_lock(struct shs_object *mutex)
+int shs_mutex_try_lock_slow(struct shs_object *mutex)
 {
 	return lock(mutex, SHS_LOCK_NOWAIT, shs_deadline_never());
 }
@@ -26,7 +25,7 @@ int shs_mutex_lock_until(struct shs_object *mutex, struct shs_deadline deadline)
 	return lock(mutex, 0, deadline);
 }
 
-int shs_mutex_unlock(struct shs_object *mutex)
+int shs_mutex_unlock_slow(struct shs_object *mutex)
 {
 	if (mutex->kind != SHS_KIND_MUTEX)
 		return -EOPNOTSUPP;
@@ -58,10 +57,7 @@ int shs_mutex_bump(struct shs_object *mutex)
 
 int shs_mutex_is_owned_by_current_thread(const struct shs_object *mutex)
 {
-	struct shs_ioc_info info;
-	int ret = mutex->kind == SHS_KIND_MUTEX ? shs_object_info(mutex, &info) : -EOPNOTSUPP;
-
-	return ret < 0 ? ret : info.state & SHS_STATE_HELD && info.holder_tid == gettid();
+	return mutex->kind == SHS_KIND_MUTEX ? shs_thread_is_holder(mutex) : -EOPNOTSUPP;
 }
 
 void *shs_mutex_value(const struct shs_object *mutex)

@@ -23,7 +23,10 @@ static int wait_for_turn(struct shs_object *once, uint32_t cmd, unsigned int fla
 
 	if (deadline.clock > SHS_CLOCK_BOOTTIME)
 		return -EINVAL;
+	if (shs_once_is_done(once))
+		return 0;
 	ret = once_call(once, &request);
+	shs_thread_enter();
 	if (shs_is_held(ret) && request.state == SHS_ONCE_RUNNING)
 		shs_thread_holds(to_handle(once), SHS_MODE_EXCLUSIVE);
 	return ret ? ret : request.state == SHS_ONCE_RUNNING;

@@ -31,15 +31,19 @@ static int read_lock(struct shs_object *rwlock, uint32_t *lane, uint32_t flags,
 		return ret;
 	*lane = shs_thread_lane(to_handle(rwlock));
 	SHS_STEP("lane chosen");
+	if (deadline.clock <= SHS_CLOCK_BOOTTIME && shs_is_fast(rwlock, SHS_FAST_READ) &&
+	    shs_enter_lane(rwlock, lane))
+		return 0;
+	shs_thread_name_lane(to_handle(rwlock), *lane);
 	return shs_lock(rwlock, SHS_MODE_READ, flags, *lane, deadline);
 }
 
-int shs_rwlock_read(struct shs_object *rwlock, uint32_t *lane)
+int shs_rwlock_read_slow(struct shs_object *rwlock, uint32_t *lane)
 {
 	return read_lock(rwlock, lane, 0, shs_deadline_never());
 }
 
-int shs_rwlock_try_read(struct shs_object *rwlock, uint32_t *lane)
+int shs_rwlock_try_read_slow(struct shs_object *rwlock, uint32_t *lane)
 {
 	return read_lock(rwlock, lane, SHS_LOCK_NOWAIT, shs_deadline_never());
 }
@@ -67,9 +71,15 @@ int shs_rwlock_read_recursive_until(struct shs_object *rwlock, uint32_t *lane,
 	return read_lock(rwlock, lane, SHS_LOCK_RECURSIVE, deadline);
 }
 
-int shs_rwlock_read_unlock(struct shs_object *rwlock, uint32_t lane)
+int shs_rwlock_read_unlock_slow(struct shs_object *rwlock, uint32_t lane)
 {
 	return unlock(rwlock, SHS_MODE_READ, lane);
+}
+
+/* What the reader gave back may be all that the head of the queue waits for. */
+int shs_rwlock_read_returned(struct shs_object *rwlock, uint32_t lane)
+{
+	return shs_unlock(rwlock, SHS_MODE_READ, SHS_UNLOCK_RETURNED, lane);
 }
 
 int shs_rwlock_write(struct shs_object *rwlock)
@@ -199,8 +209,7 @@ int shs_rwlock_downgrade_upgradable(struct shs_object *rwlock, uint32_t *lane)
 
 void *shs_rwlock_value(const struct shs_object *rwlock)
 {
-	struct handle *handle = to_handle(rwlock);
-	int writes = atomic_load(&handle->holder[SHS_MODE_EXCLUSIVE]) != 0;
+	int writes = __atomic_load_n(&rwlock->holder, __ATOMIC_RELAXED) != 0;
 
 	/* While one of this handle writes nobody of it reads. */
 	return shs_value_for(rwlock, writes ? SHS_MODE_EXCLUSIVE : SHS_MODE_READ);

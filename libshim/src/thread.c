@@ -6,12 +6,12 @@
  * Who holds is written down where the lock is, not in the thread, since another
  * thread may release it and its handle may be closed:
  *
- *   exclusive, upgradable	holder[mode] in the handle: thread id. Stored after the
- *				kernel granted, cleared before it is asked to release,
- *				so that only what is held is ever marked. depth counts
- *				a recursive mutex; it is the holder's own, for no other
- *				thread may unlock that. A once that is being run is held
- *				as exclusive.
+ *   exclusive, upgradable	in the handle, the thread's id. Stored after it was had,
+ *				cleared before it is released, so that only what is held
+ *				is ever marked. depth counts a recursive mutex, which
+ *				the kernel locks once; it is the holder's own, for no
+ *				other thread may unlock that. A once that is being run is
+ *				held as exclusive.
  *   read			the lane. A thread that has a number has the lane of that
  *				number to itself, in every attachment, until it ends; its
  *				slot of the private region says so to the kernel. Threads
@@ -19,6 +19,7 @@
  */
 #include <errno.h>
 #include <pthread.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -26,13 +27,15 @@
 #define NUMBERS 64	/* of lanes there are not more */
 
 static pthread_key_t end_key;
-static _Atomic int has_end_key;
+static int has_end_key;
 static _Atomic uint64_t taken;	/* a bit for each number that a living thread has */
 
-static _Thread_local struct {
-	int number;		/* from 1 on; 0: not asked for yet; -1: there was none */
-	int watched;		/* end_key is set */
-} self;
+static const uint32_t nowhere;
+const uint32_t *shs_here = &nowhere;	/* the epoch, in a page that every fork wipes */
+static uint32_t last_epoch;		/* which is copied */
+
+__thread struct shs_self shs_self = { .here = &nowhere, .epoch = 1 };
+static __thread int asked;	/* for a number */
 
 static int take_number(void)
 {
@@ -41,7 +44,7 @@ static int take_number(void)
 
 	do {
 		if (!~old)
-			return -1;
+			return 0;
 		bit = __builtin_ctzll(~old);
 	} while (!atomic_compare_exchange_weak(&taken, &old, old | UINT64_C(1) << bit));
 	return bit + 1;
@@ -50,7 +53,7 @@ static int take_number(void)
 /* The lane of this thread's own, or -1; lanes is how many the attachment has. */
 static int own_lane(uint32_t lanes)
 {
-	return self.number > 0 && (uint32_t)self.number < lanes ? self.number - 1 : -1;
+	return shs_self.number && shs_self.number < lanes ? (int)shs_self.number - 1 : -1;
 }
 
 static struct shs_thread *slot_of(const struct handle *handle, uint32_t lane)
@@ -63,10 +66,20 @@ static struct shs_thread *slot_of(const struct handle *handle, uint32_t lane)
 	return slots + lane;
 }
 
+static int is_known(void)
+{
+	return *shs_self.here == shs_self.epoch;
+}
+
+static uint32_t this_thread(void)
+{
+	return is_known() ? shs_self.tid : (uint32_t)gettid();
+}
+
 static void write_slot(const struct handle *handle, uint32_t lane)
 {
 	struct shs_thread *slot = slot_of(handle, lane);
-	uint32_t tid = gettid();
+	uint32_t tid = this_thread();
 
 	if (!slot || slot->tid == tid)
 		return;
@@ -74,6 +87,20 @@ static void write_slot(const struct handle *handle, uint32_t lane)
 	SHS_STEP("slot half written");
 	__atomic_store_n(&slot->tid, tid, __ATOMIC_RELAXED);
 	SHS_STEP("slot written");
+}
+
+/*
+ * Makes this thread known, once the process is attached to something: so that end()
+ * runs for it, and the fast paths do. (The key is among the first of a process, which
+ * are set without an allocation; so this is async-signal-safe.)
+ */
+void shs_thread_enter(void)
+{
+	if (is_known() || !*shs_here || !has_end_key || pthread_setspecific(end_key, &end_key))
+		return;
+	shs_self.tid = gettid();
+	shs_self.epoch = *shs_here;
+	shs_self.here = shs_here;
 }
 
 /*
@@ -87,18 +114,25 @@ uint32_t shs_thread_lane(const struct handle *handle)
 
 	if (!lanes)
 		return 0;
-	if (!self.number)
-		self.number = take_number();
+	shs_thread_enter();
+	if (!asked) {
+		asked = 1;
+		shs_self.number = take_number();
+	}
 	lane = own_lane(lanes);
 	return lane < 0 ? lanes - 1 : (uint32_t)lane;
 }
 
-/* So that end() runs for this thread; not needed by one that never held. */
-static void watch(void)
+/* So that the kernel knows a reader that would wait for itself. */
+void shs_thread_name_lane(const struct handle *handle, uint32_t lane)
 {
-	if (self.watched || !atomic_load_explicit(&has_end_key, memory_order_acquire))
-		return;
-	self.watched = !pthread_setspecific(end_key, &end_key);
+	if (shs_attached_here(handle) && (int)lane == own_lane(handle->object.lane_count))
+		write_slot(handle, lane);
+}
+
+static uint32_t *mark(struct handle *handle, uint32_t mode)
+{
+	return mode == SHS_MODE_EXCLUSIVE ? &handle->object.holder : &handle->upgrader;
 }
 
 static int is_recursive(const struct handle *handle)
@@ -107,60 +141,73 @@ static int is_recursive(const struct handle *handle)
 }
 
 /* Its mark is only ever made and cleared by this thread, so there is no race. */
-static int is_marked(const struct handle *handle, uint32_t mode)
+static int is_marked(struct handle *handle, uint32_t mode)
 {
-	return atomic_load_explicit(&handle->holder[mode], memory_order_acquire) == gettid();
+	return __atomic_load_n(mark(handle, mode), __ATOMIC_ACQUIRE) == this_thread();
 }
 
-int shs_thread_holds(struct handle *handle, uint32_t mode)
+void shs_thread_holds(struct handle *handle, uint32_t mode)
 {
-	int lane;
-
-	watch();
-	if (mode != SHS_MODE_READ) {
-		if (is_recursive(handle) && is_marked(handle, mode)) {
-			handle->depth++;
-			return 0;
-		}
-		handle->depth = 1;
-		atomic_store_explicit(&handle->holder[mode], gettid(), memory_order_release);
-		return 1;
+	shs_thread_enter();
+	if (mode == SHS_MODE_READ) {
+		/* before the kernel took the lock the regions may be a parent's */
+		shs_thread_name_lane(handle, own_lane(handle->object.lane_count));
+		return;
 	}
-	/* Not before the kernel took the lock: till then the regions may be a parent's. */
-	lane = own_lane(handle->object.lane_count);
-	if (lane >= 0)
-		write_slot(handle, lane);
+	handle->depth = 1;
+	__atomic_store_n(mark(handle, mode), this_thread(), __ATOMIC_RELEASE);
+}
+
+/* One who holds it already, by SHS_INIT_RECURSIVE, holds it once more. */
+int shs_thread_holds_more(struct handle *handle)
+{
+	if (!is_recursive(handle) || !is_marked(handle, SHS_MODE_EXCLUSIVE))
+		return 0;
+	if (handle->depth >= INT32_MAX)
+		return -EOVERFLOW;
+	handle->depth++;
 	return 1;
 }
 
-pid_t shs_thread_abandons(struct handle *handle, uint32_t mode)
+/* Its mark is made by this thread alone. A parent's is not looked at. */
+int shs_thread_is_holder(const struct shs_object *object)
+{
+	return shs_attached_here(to_handle(object)) &&
+	       __atomic_load_n(&object->holder, __ATOMIC_RELAXED) == this_thread();
+}
+
+/* One release would not free it. */
+int shs_thread_is_nested(struct handle *handle)
+{
+	return is_recursive(handle) && is_marked(handle, SHS_MODE_EXCLUSIVE) &&
+	       handle->depth > 1;
+}
+
+int shs_thread_holds_less(struct handle *handle)
+{
+	if (!shs_thread_is_nested(handle))
+		return 0;
+	handle->depth--;
+	return 1;
+}
+
+pid_t shs_thread_releases(struct handle *handle, uint32_t mode)
 {
 	if (mode == SHS_MODE_READ)
 		return 0;
 	if (is_recursive(handle) && !is_marked(handle, mode))
 		return 0;	/* the kernel will refuse */
-	return atomic_exchange_explicit(&handle->holder[mode], 0, memory_order_acq_rel);
+	return __atomic_exchange_n(mark(handle, mode), 0, __ATOMIC_ACQ_REL);
 }
 
-pid_t shs_thread_releases(struct handle *handle, uint32_t mode)
-{
-	if (is_recursive(handle) && is_marked(handle, mode) && handle->depth > 1) {
-		handle->depth--;
-		return gettid();
-	}
-	return shs_thread_abandons(handle, mode);
-}
-
-/* Where the mark stands although this thread was about to take it off, depth went down. */
+/* The mark stands although this thread was about to take it off. */
 void shs_thread_holds_still(struct handle *handle, uint32_t mode, pid_t holder)
 {
-	pid_t none = 0;
+	uint32_t none = 0;
 
-	if (!holder)
-		return;
-	if (!atomic_compare_exchange_strong(&handle->holder[mode], &none, holder) &&
-	    is_recursive(handle) && none == holder)
-		handle->depth++;
+	if (holder)
+		__atomic_compare_exchange_n(mark(handle, mode), &none, holder, 0,
+					    __ATOMIC_RELEASE, __ATOMIC_RELAXED);
 }
 
 /* Nobody is told of an initialiser that was given up: the next one runs it. */
@@ -185,10 +232,11 @@ static int release(struct handle *handle, uint32_t mode, uint32_t lane)
 
 static void release_exclusive(struct handle *handle, uint32_t mode)
 {
-	pid_t tid = gettid();
+	uint32_t tid = gettid();
 
 	SHS_STEP("end: exclusive");
-	if (!atomic_compare_exchange_strong(&handle->holder[mode], &tid, 0))
+	if (!__atomic_compare_exchange_n(mark(handle, mode), &tid, 0, 0, __ATOMIC_ACQ_REL,
+					 __ATOMIC_RELAXED))
 		return;
 	if (handle->object.kind == SHS_KIND_ONCE)
 		give_up(handle);
@@ -204,7 +252,7 @@ static void release_reads(struct handle *handle)
 	uint64_t *count;
 
 	slot = lane < 0 ? NULL : slot_of(handle, lane);
-	if (!slot || slot->tid != (uint32_t)gettid())
+	if (!slot)
 		return;
 	count = (void *)((char *)handle->object.lanes +
 			 (size_t)lane * handle->object.lane_stride);
@@ -229,24 +277,62 @@ static void release_all(struct handle *handle)
 static void end(void *unused)
 {
 	(void)unused;
-	self.watched = 0;
 	SHS_STEP("end");
 	shs_each_attached(release_all);
 	SHS_STEP("end: all released");
-	if (self.number > 0)
-		atomic_fetch_and(&taken, ~(UINT64_C(1) << (self.number - 1)));
-	self.number = 0;
+	if (shs_self.number)
+		atomic_fetch_and(&taken, ~(UINT64_C(1) << (shs_self.number - 1)));
+	shs_self.number = 0;
+	shs_self.here = &nowhere;
+	asked = 0;
 	SHS_STEP("ended");
+}
+
+int shs_thread_has_epochs(void)
+{
+	return shs_here != &nowhere;
+}
+
+/* No thread is known any more. */
+void shs_thread_new_epoch(void)
+{
+	*(uint32_t *)shs_here = ++last_epoch;
+}
+
+/* A page that is wiped in the child of every fork, also of one that calls no handler. */
+static void map_here(void)
+{
+	size_t size = sysconf(_SC_PAGESIZE);
+	uint32_t *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+			      -1, 0);
+
+	if (page == MAP_FAILED)
+		return;
+	if (madvise(page, size, MADV_WIPEONFORK)) {
+		munmap(page, size);
+		return;
+	}
+	shs_here = page;
+	shs_thread_new_epoch();
 }
 
 void shs_thread_start(void)
 {
-	if (!pthread_key_create(&end_key, end))
-		atomic_store_explicit(&has_end_key, 1, memory_order_release);
+	has_end_key = !pthread_key_create(&end_key, end);
+	map_here();
 }
 
-/* Of all threads the child has the one that forked. */
+/* Of all threads the child has the one that forked, and it is known as before. */
 void shs_thread_forked(void)
 {
-	atomic_store(&taken, self.number > 0 ? UINT64_C(1) << (self.number - 1) : 0);
+	int was_known = shs_self.epoch == last_epoch && shs_self.here != &nowhere;
+
+	atomic_store(&taken, shs_self.number ? UINT64_C(1) << (shs_self.number - 1) : 0);
+	if (!shs_thread_has_epochs())
+		return;
+	shs_thread_new_epoch();
+	if (!was_known)
+		return;
+	shs_self.epoch = last_epoch;
+	shs_self.tid = gettid();
 }

@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later OR MIT */
+/*
+ * The paths of libshstate that make no system call, for shstate.h. Each function here
+ * does what it does in mapped memory, if it may and nobody contends, and else calls
+ * the library's "_slow" function of the same meaning. For other languages the library
+ * exports each under its own name.
+ *
+ * What user space may do alone is said in linux/shstate.h: of the word, of the lanes
+ * and of the control region. The kernel repairs whatever a killed process leaves of
+ * it, at any instruction.
+ *
+ * SHSTATE_NO_INLINE, defined before shstate.h, leaves them all to the library.
+ */
+#ifndef SHSTATE_FAST_H
+#define SHSTATE_FAST_H
+
+/* What a handle's mode allows; 0 until it is attached. */
+#define SHS_FAST_LOCK	(1U << 0)	/* mutex: take and free the word */
+#define SHS_FAST_READ	(1U << 1)	/* rwlock: read by a lane */
+#define SHS_FAST_ADD	(1U << 2)	/* counter: add to a lane */
+#define SHS_FAST_DONE	(1U << 3)	/* once: look at the state */
+#define SHS_FAST_LOAD	(1U << 4)	/* cell: copy the published slot */
+
+/*
+ * This thread, as the library knows it. What here points to is epoch, unless the library
+ * does not know it yet, or the process is the child of a fork, however that was made.
+ */
+struct shs_self {
+	const uint32_t *here;
+	uint32_t epoch;
+	uint32_t tid;
+	uint32_t number;	/* its lane is number - 1; 0: it has none */
+};
+
+extern __thread struct shs_self shs_self __attribute__((tls_model("initial-exec")));
+
+/* For the library's own tests, which kill at each. */
+#ifndef SHS_STEP
+#define SHS_STEP(name) ((void)0)
+#define SHS_NO_STEPS
+#endif
+
+/*
+ * Never emitted where it is included, so that an address or an unoptimised call is the
+ * library's. There both are defined otherwise.
+ */
+#ifndef SHS_INLINE
+#define SHS_INLINE extern inline __attribute__((gnu_inline))
+#define SHS_HELPER extern inline __attribute__((gnu_inline, always_inline))
+#endif
+
+SHS_HELPER int shs_is_fast(const struct shs_object *object, uint32_t path)
+{
+	return __atomic_load_n(&object->mode, __ATOMIC_ACQUIRE) & path &&
+	       __atomic_load_n(shs_self.here, __ATOMIC_RELAXED) == shs_self.epoch;
+}
+
+/* After an atomic addition or subtraction, which on x86 is a full fence already. */
+SHS_HELPER void shs_full_fence(void)
+{
+#if !defined(__x86_64__) && !defined(__i386__)
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+#endif
+}
+
+SHS_HELPER int shs_has_lane(const struct shs_object *object)
+{
+	return shs_self.number - 1U < object->lane_count - 1U;
+}
+
+SHS_HELPER uint64_t *shs_lane_at(const struct shs_object *object, uint32_t lane)
+{
+	return (uint64_t *)(void *)((char *)object->lanes + (size_t)lane * object->lane_stride);
+}
+
+/* ----------------------------------------------------------------- mutex -- */
+
+int shs_mutex_lock_slow(struct shs_object *mutex);
+int shs_mutex_try_lock_slow(struct shs_object *mutex);
+int shs_mutex_unlock_slow(struct shs_object *mutex);
+
+/* 1: it is taken. The word is the first of the shared region. */
+SHS_HELPER int shs_take_word(struct shs_object *object)
+{
+	uint32_t none = 0;
+
+	SHS_STEP("word: take");
+	if (!__atomic_compare_exchange_n((uint32_t *)object->shared, &none, object->id, 0,
+					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+		return 0;
+	SHS_STEP("word: taken");
+	__atomic_store_n(&object->holder, shs_self.tid, __ATOMIC_RELAXED);
+	SHS_STEP("word: noted");
+	return 1;
+}
+
+/* 1: it is free. Whatever comes of it: if it is not, it was not held or is contended. */
+SHS_HELPER int shs_free_word(struct shs_object *object)
+{
+	uint32_t id = object->id;
+
+	SHS_STEP("word: free");
+	__atomic_store_n(&object->holder, 0, __ATOMIC_RELAXED);
+	SHS_STEP("word: no more noted");
+	return __atomic_compare_exchange_n((uint32_t *)object->shared, &id, 0, 0,
+					   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+SHS_INLINE int shs_mutex_lock(struct shs_object *mutex)
+{
+	if (shs_is_fast(mutex, SHS_FAST_LOCK) && shs_take_word(mutex))
+		return 0;
+	return shs_mutex_lock_slow(mutex);
+}
+
+SHS_INLINE int shs_mutex_try_lock(struct shs_object *mutex)
+{
+	if (shs_is_fast(mutex, SHS_FAST_LOCK) && shs_take_word(mutex))
+		return 0;
+	return shs_mutex_try_lock_slow(mutex);
+}
+
+SHS_INLINE int shs_mutex_unlock(struct shs_object *mutex)
+{
+	if (shs_is_fast(mutex, SHS_FAST_LOCK) && shs_free_word(mutex))
+		return 0;
+	return shs_mutex_unlock_slow(mutex);
+}
+
+/* ---------------------------------------------------------------- rwlock -- */
+
+int shs_rwlock_read_slow(struct shs_object *rwlock, uint32_t *lane);
+int shs_rwlock_try_read_slow(struct shs_object *rwlock, uint32_t *lane);
+int shs_rwlock_read_unlock_slow(struct shs_object *rwlock, uint32_t lane);
+int shs_rwlock_read_returned(struct shs_object *rwlock, uint32_t lane);
+
+SHS_HELPER const struct shs_control *shs_control_of(const struct shs_object *object)
+{
+	return (const struct shs_control *)object->control;
+}
+
+SHS_HELPER int shs_lanes_are_open(const struct shs_object *rwlock)
+{
+	return __atomic_load_n(&shs_control_of(rwlock)->bias, __ATOMIC_ACQUIRE);
+}
+
+/*
+ * 1: reads, by its lane. Who is not let in has been in the lane for a moment, in which
+ * a writer may have begun to wait for it: he is served by the call that follows.
+ */
+SHS_HELPER int shs_enter_lane(struct shs_object *rwlock, uint32_t *lane)
+{
+	uint64_t *count;
+
+	if (!shs_has_lane(rwlock) || !shs_lanes_are_open(rwlock))
+		return 0;
+	count = shs_lane_at(rwlock, shs_self.number - 1);
+	SHS_STEP("lane: enter");
+	__atomic_fetch_add(count, 1, __ATOMIC_SEQ_CST);
+	shs_full_fence();
+	SHS_STEP("lane: counted");
+	if (shs_lanes_are_open(rwlock)) {
+		*lane = shs_self.number - 1;
+		return 1;
+	}
+	__atomic_fetch_sub(count, 1, __ATOMIC_RELEASE);
+	SHS_STEP("lane: not let in");
+	return 0;
+}
+
+SHS_INLINE int shs_rwlock_read(struct shs_object *rwlock, uint32_t *lane)
+{
+	if (shs_is_fast(rwlock, SHS_FAST_READ) && shs_enter_lane(rwlock, lane))
+		return 0;
+	return shs_rwlock_read_slow(rwlock, lane);
+}
+
+SHS_INLINE int shs_rwlock_try_read(struct shs_object *rwlock, uint32_t *lane)
+{
+	if (shs_is_fast(rwlock, SHS_FAST_READ) && shs_enter_lane(rwlock, lane))
+		return 0;
+	return shs_rwlock_try_read_slow(rwlock, lane);
+}
+
+SHS_INLINE int shs_rwlock_read_unlock(struct shs_object *rwlock, uint32_t lane)
+{
+	uint64_t *count;
+
+	if (!shs_is_fast(rwlock, SHS_FAST_READ) || lane >= rwlock->lane_count ||
+	    !shs_lanes_are_open(rwlock))
+		return shs_rwlock_read_unlock_slow(rwlock, lane);
+	count = shs_lane_at(rwlock, lane);
+	if (!__atomic_load_n(count, __ATOMIC_RELAXED))
+		return shs_rwlock_read_unlock_slow(rwlock, lane);
+	SHS_STEP("lane: leave");
+	__atomic_fetch_sub(count, 1, __ATOMIC_SEQ_CST);
+	shs_full_fence();
+	SHS_STEP("lane: left");
+	if (__atomic_load_n(&shs_control_of(rwlock)->wpending, __ATOMIC_RELAXED))
+		return shs_rwlock_read_returned(rwlock, lane);
+	return 0;
+}
+
+/* --------------------------------------------------------------- counter -- */
+
+int shs_counter_add_slow(struct shs_object *counter, uint32_t index, int64_t value);
+
+/*
+ * The lane is this thread's alone, but a signal handler of it may come in between: one
+ * instruction, or one atomic operation.
+ */
+SHS_HELPER void shs_add_to_own(int64_t *element, int64_t value)
+{
+#ifdef __x86_64__
+	__asm__ volatile("addq %1, %0" : "+m" (*element) : "er" (value) : "cc");
+#else
+	__atomic_fetch_add(element, value, __ATOMIC_RELAXED);
+#endif
+}
+
+SHS_INLINE int shs_counter_add(struct shs_object *counter, uint32_t index, int64_t value)
+{
+	if (shs_is_fast(counter, SHS_FAST_ADD) && shs_has_lane(counter) &&
+	    index < counter->count) {
+		shs_add_to_own((int64_t *)shs_lane_at(counter, shs_self.number - 1) + index,
+			       value);
+		return 0;
+	}
+	return shs_counter_add_slow(counter, index, value);
+}
+
+/* ------------------------------------------------------------------ once -- */
+
+/* 1: done, and what the initialiser wrote is seen; 0: ask shs_once_state(). */
+SHS_INLINE int shs_once_is_done(const struct shs_object *once)
+{
+	return shs_is_fast(once, SHS_FAST_DONE) &&
+	       __atomic_load_n(&shs_control_of(once)->once, __ATOMIC_ACQUIRE) == SHS_ONCE_DONE;
+}
+
+/* ------------------------------------------------------------------ cell -- */
+
+int shs_cell_load_slow(struct shs_object *cell, void *value, size_t size);
+
+#define SHS_LOAD_TRIES	64
+
+/* What others write meanwhile is copied too, and then not taken for the value. */
+SHS_INLINE int shs_cell_load(struct shs_object *cell, void *value, size_t size)
+{
+	const struct shs_shared *shared = (const struct shs_shared *)cell->shared;
+	uint64_t sequence;
+	int i;
+
+	if (!shs_is_fast(cell, SHS_FAST_LOAD) || size != cell->size)
+		return shs_cell_load_slow(cell, value, size);
+	for (i = 0; i < SHS_LOAD_TRIES; i++) {
+		sequence = __atomic_load_n(&shared->sequence, __ATOMIC_ACQUIRE);
+		__builtin_memcpy(value, (const char *)shared + SHS_VALUE_OFFSET +
+				 (sequence & 1) * cell->slot_stride, size);
+		__atomic_thread_fence(__ATOMIC_ACQUIRE);
+		if (__atomic_load_n(&shared->sequence, __ATOMIC_RELAXED) == sequence)
+			return 0;
+	}
+	return shs_cell_load_slow(cell, value, size);
+}
+
+#undef SHS_INLINE
+#undef SHS_HELPER
+#ifdef SHS_NO_STEPS
+#undef SHS_NO_STEPS
+#undef SHS_STEP
+#endif
+
+#endif /* SHSTATE_FAST_H */
