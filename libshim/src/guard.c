@@ -128,6 +128,8 @@ int shs_guard_with_upgraded_until(struct shs_guard *guard,
 	if (!shs_is_held(ret))
 		return ret;
 	function(guard, argument);
+	if (!guard->object || guard->mode != SHS_MODE_EXCLUSIVE)
+		return ret;
 	back = shs_guard_downgrade_to_upgradable(guard);
 	return back < 0 ? back : ret;
 }
