@@ -162,13 +162,10 @@ static int atomic_try(struct shs_object *obj, struct shs_waiter *w, struct shs_w
 	lockdep_assert_held(&obj->lock);
 	WRITE_ONCE(obj->control->waiting, obj->waiters + 1);
 	smp_mb();	/* C */
-	if (shs_number_load(obj->type, cell_at(obj, w->index)) == w->expected)
-		return -EBUSY;
-	WRITE_ONCE(obj->control->waiting, obj->waiters);
-	return 0;
+	return shs_number_load(obj->type, cell_at(obj, w->index)) == w->expected ? -EBUSY : 0;
 }
 
-/* Who was not let in did not queue. */
+/* Who was about to wait did perhaps not. */
 static void atomic_pass(struct shs_object *obj, struct shs_wakes *wakes)
 {
 	lockdep_assert_held(&obj->lock);

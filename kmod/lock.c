@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
-/* SHS_IOC_LOCK, UNLOCK, CONVERT, RECOVER and ONCE: thin, over the kinds' state machines. */
+/* SHS_IOC_LOCK, UNLOCK, CONVERT, RECOVER, WATCH, ONCE: thin, over the kinds' state machines. */
 #include <linux/nospec.h>
 #include "shstate.h"
 

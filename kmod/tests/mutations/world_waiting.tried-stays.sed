@@ -1,3 +1,3 @@
 # in atomic.c
-# ... nor who was not to wait.
+# Who was about to wait did perhaps not.
 /^static void atomic_pass/,/^}/ s/^	WRITE_ONCE.*$//
