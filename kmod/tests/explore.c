@@ -44,20 +44,12 @@ static u32 current_node;
 static char story[STORY_LINES][160];
 static unsigned int story_lines;
 
-static u64 random_u64(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
 unsigned int explore_choose(unsigned int n)
 {
 	if (n < 2)
 		return 0;
 	if (mode == RANDOM)
-		return (random_u64() >> 20) % n;
+		return (explore_number(&random_state) >> 20) % n;
 	if (asked == CHOICES_MAX)
 		env_fail("a step has too many choices");
 	arity[asked] = n;

@@ -32,4 +32,13 @@ __attribute__((format(printf, 1, 2))) void explore_say(const char *fmt, ...);
 void explore_all(const struct explore *e);
 void explore_random(const struct explore *e, u64 seed, unsigned int steps);
 
+/* Marsaglia's xorshift: the same walk for the same seed everywhere. */
+static inline u64 explore_number(u64 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state;
+}
+
 #endif

@@ -13,18 +13,9 @@ static const struct explore *now;
 static u64 random_state, first_seed;
 static unsigned int steps_done;
 
-/* The same numbers as in user space. */
-static u64 random_u64(void)
-{
-	random_state ^= random_state << 13;
-	random_state ^= random_state >> 7;
-	random_state ^= random_state << 17;
-	return random_state;
-}
-
 unsigned int explore_choose(unsigned int n)
 {
-	return n < 2 ? 0 : (random_u64() >> 20) % n;
+	return n < 2 ? 0 : (explore_number(&random_state) >> 20) % n;
 }
 
 void explore_say(const char *fmt, ...)
