@@ -480,16 +480,19 @@ TEST_F(fast, readers_and_writers)
 {
 	struct shs_spec spec = { .kind = SHS_KIND_RWLOCK, .type = SHS_TYPE_U64, .count = 2 };
 	struct shs_object *rwlock;
+	volatile int *turns;
 	pid_t child[6];
 	int ret;
 
+	turns = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, turns);
 	ASSERT_EQ(0, shs_object_create(NULL, &spec, &rwlock));
 	for (int round = 0; round < 10; round++) {
 		for (int i = 0; i < 6; i++) {
 			child[i] = shs_fork();
 			if (child[i])
 				continue;
-			for (int n = 0;; n++) {
+			for (int n = 0;; n++, turns[i]++) {
 				volatile __u64 *pair;
 				uint32_t lane;
 
@@ -516,7 +519,9 @@ TEST_F(fast, readers_and_writers)
 				}
 			}
 		}
-		usleep(20000);
+		for (int i = 0; i < 6; i++)
+			while (turns[i] < 100 * (round + 1) && !shs_is_gone(child[i]))
+				sched_yield();
 		for (int i = 0; i < 6; i++)
 			EXPECT_EQ(-SIGKILL, shs_kill(child[i]));
 	}
@@ -728,6 +733,37 @@ TEST_F(fast, forked)
 	EXPECT_EQ(0, shs_mutex_unlock(mutex));
 	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
 	EXPECT_EQ(0, shs_rwlock_try_write(rwlock));
+}
+
+/* In another namespace a child's thread may have the number of the holder. */
+static int child_of_same_number(struct shs_object *mutex)
+{
+	pid_t child;
+
+	if (gettid() != 1 || shs_mutex_lock(mutex))
+		return 1;
+	child = syscall(SYS_clone, SIGCHLD | CLONE_NEWPID, 0, 0, 0, 0);
+	if (!child) {
+		if (gettid() != 1)
+			_exit(2);
+		if (shs_mutex_try_lock(mutex) != -EBUSY)
+			_exit(3);
+		if (shs_mutex_is_owned_by_current_thread(mutex))
+			_exit(4);
+		_exit(-shs_mutex_unlock(mutex) == EPERM ? 0 : 5);
+	}
+	return child < 0 ? 6 : shs_reap(child);
+}
+
+TEST_F(fast, forked_with_the_same_number)
+{
+	struct shs_object *mutex = make_as(SHS_KIND_MUTEX, SHS_TYPE_U64, SHS_INIT_RECURSIVE);
+	pid_t child = syscall(SYS_clone, SIGCHLD | CLONE_NEWPID, 0, 0, 0, 0);
+
+	if (!child)
+		_exit(child_of_same_number(mutex));
+	ASSERT_LT(0, child);
+	EXPECT_EQ(0, shs_reap(child));
 }
 
 /* Switched off for all handles that attach from then on. */

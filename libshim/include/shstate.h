@@ -705,9 +705,9 @@ int shs_guard_downgrade_to_upgradable(struct shs_guard *guard);
 
 /*
  * Upgrades, calls function(guard, argument), and makes it upgradable again, unless
- * function has let go of it. 0 or -EOWNERDEAD: done. -EUCLEAN: it is the writer still, as function, told of a death, did
- * not call shs_rwlock_consistent(). Else function was not called, as if by
- * shs_guard_upgrade().
+ * function has let go of it. 0 or -EOWNERDEAD: done. -EUCLEAN: it is the writer still,
+ * as function, told of a death, did not call shs_rwlock_consistent(). Else function was
+ * not called, as if by shs_guard_upgrade().
  */
 int shs_guard_with_upgraded(struct shs_guard *guard,
 			    void (*function)(struct shs_guard *guard, void *argument),

@@ -44,7 +44,7 @@ struct handle {
 };
 
 /* More of mode, for what the library does out of line. */
-#define SHS_FAST_WORD	(1U << 16)	/* mutex with slots, cell: take and free the word */
+#define SHS_FAST_WORD	(1U << 16)	/* mutex, with slots too, and cell: take and free the word */
 #define SHS_FAST_ATOMIC	(1U << 17)	/* atomic: operate on the elements */
 #define SHS_FAST_NOTIFY	(1U << 18)	/* atomic, condvar: look whether anybody waits */
 
@@ -100,7 +100,7 @@ void shs_thread_holds(struct handle *handle, uint32_t mode);
 int shs_thread_holds_more(struct handle *handle);
 int shs_thread_holds_less(struct handle *handle);
 int shs_thread_is_nested(struct handle *handle);
-int shs_thread_is_holder(const struct shs_object *object);
+int shs_thread_is_holder(struct handle *handle);
 pid_t shs_thread_releases(struct handle *handle, uint32_t mode);
 void shs_thread_holds_still(struct handle *handle, uint32_t mode, pid_t holder);
 

@@ -87,18 +87,20 @@ static int lock_by_call(struct shs_object *object, uint32_t mode, uint32_t flags
 int shs_lock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane,
 	     struct shs_deadline deadline)
 {
-	int more;
+	int ret;
 
 	/* The clock of a deadline is wider than that of the request. */
 	if (deadline.clock > SHS_CLOCK_BOOTTIME)
 		return -EINVAL;
-	if (mode == SHS_MODE_EXCLUSIVE && take_word(object, !(flags & SHS_LOCK_NOWAIT))) {
-		shs_value_begin(to_handle(object));
-		return 0;
+	if (mode == SHS_MODE_EXCLUSIVE) {
+		if (take_word(object, !(flags & SHS_LOCK_NOWAIT))) {
+			shs_value_begin(to_handle(object));
+			return 0;
+		}
+		ret = shs_thread_holds_more(to_handle(object));
+		if (ret)
+			return ret < 0 ? ret : 0;
 	}
-	more = mode == SHS_MODE_EXCLUSIVE ? shs_thread_holds_more(to_handle(object)) : 0;
-	if (more)
-		return more < 0 ? more : 0;
 	return lock_by_call(object, mode, flags, lane, deadline);
 }
 

@@ -57,7 +57,7 @@ int shs_mutex_bump(struct shs_object *mutex)
 
 int shs_mutex_is_owned_by_current_thread(const struct shs_object *mutex)
 {
-	return mutex->kind == SHS_KIND_MUTEX ? shs_thread_is_holder(mutex) : -EOPNOTSUPP;
+	return mutex->kind == SHS_KIND_MUTEX ? shs_thread_is_holder(to_handle(mutex)) : -EOPNOTSUPP;
 }
 
 void *shs_mutex_value(const struct shs_object *mutex)

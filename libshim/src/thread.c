@@ -24,8 +24,6 @@
 
 #include "internal.h"
 
-#define NUMBERS 64	/* of lanes there are not more */
-
 static pthread_key_t end_key;
 static int has_end_key;
 static _Atomic uint64_t taken;	/* a bit for each number that a living thread has */
@@ -140,10 +138,14 @@ static int is_recursive(const struct handle *handle)
 	return handle->flags & SHS_INIT_RECURSIVE;
 }
 
-/* Its mark is only ever made and cleared by this thread, so there is no race. */
-static int is_marked(struct handle *handle, uint32_t mode)
+/*
+ * Its mark is only ever made and cleared by this thread, so there is no race. That of a
+ * parent, whose number in another namespace may be the same, is not looked at.
+ */
+int shs_thread_is_holder(struct handle *handle)
 {
-	return __atomic_load_n(mark(handle, mode), __ATOMIC_ACQUIRE) == this_thread();
+	return shs_attached_here(handle) &&
+	       __atomic_load_n(&handle->object.holder, __ATOMIC_ACQUIRE) == this_thread();
 }
 
 void shs_thread_holds(struct handle *handle, uint32_t mode)
@@ -161,7 +163,7 @@ void shs_thread_holds(struct handle *handle, uint32_t mode)
 /* One who holds it already, by SHS_INIT_RECURSIVE, holds it once more. */
 int shs_thread_holds_more(struct handle *handle)
 {
-	if (!is_recursive(handle) || !is_marked(handle, SHS_MODE_EXCLUSIVE))
+	if (!is_recursive(handle) || !shs_thread_is_holder(handle))
 		return 0;
 	if (handle->depth >= INT32_MAX)
 		return -EOVERFLOW;
@@ -169,18 +171,10 @@ int shs_thread_holds_more(struct handle *handle)
 	return 1;
 }
 
-/* Its mark is made by this thread alone. A parent's is not looked at. */
-int shs_thread_is_holder(const struct shs_object *object)
-{
-	return shs_attached_here(to_handle(object)) &&
-	       __atomic_load_n(&object->holder, __ATOMIC_RELAXED) == this_thread();
-}
-
 /* One release would not free it. */
 int shs_thread_is_nested(struct handle *handle)
 {
-	return is_recursive(handle) && is_marked(handle, SHS_MODE_EXCLUSIVE) &&
-	       handle->depth > 1;
+	return is_recursive(handle) && shs_thread_is_holder(handle) && handle->depth > 1;
 }
 
 int shs_thread_holds_less(struct handle *handle)
@@ -195,7 +189,7 @@ pid_t shs_thread_releases(struct handle *handle, uint32_t mode)
 {
 	if (mode == SHS_MODE_READ)
 		return 0;
-	if (is_recursive(handle) && !is_marked(handle, mode))
+	if (is_recursive(handle) && !shs_thread_is_holder(handle))
 		return 0;	/* the kernel will refuse */
 	return __atomic_exchange_n(mark(handle, mode), 0, __ATOMIC_ACQ_REL);
 }
