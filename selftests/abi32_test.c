@@ -30,19 +30,7 @@ static void peer_path(char *path, size_t size, int bits)
 
 static void peer_send_fd(struct peer *p, const struct peer_request *q, int fd)
 {
-	struct iovec iov = { (void *)q, offsetof(struct peer_request, data) + q->len };
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_LEN(sizeof(int));
-	}
-	if (sendmsg(p->socket, &msg, MSG_NOSIGNAL) < 0)
+	if (!peer_send(p->socket, q, offsetof(struct peer_request, data) + q->len, fd))
 		abort();
 }
 

@@ -88,22 +88,9 @@ static const __u32 layout[] = {
 	SHS_IOC_CONVERT, SHS_IOC_THREADS, SHS_IOC_RECOVER, SHS_IOC_CYCLE, SHS_IOC_WATCH,
 };
 
-/* Packets, with a descriptor if there is one (fd >= 0). */
 static void send_reply(const struct peer_reply *reply, int fd)
 {
-	struct iovec iov = { (void *)reply, offsetof(struct peer_reply, data) + reply->len };
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
-	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
-		msg.msg_control = &control;
-		msg.msg_controllen = CMSG_LEN(sizeof(int));
-	}
-	if (sendmsg(PEER_SOCKET, &msg, MSG_NOSIGNAL) < 0)
+	if (!peer_send(PEER_SOCKET, reply, offsetof(struct peer_reply, data) + reply->len, fd))
 		_exit(1);
 }
 

@@ -11,6 +11,10 @@
 #define SHS_PEER_H
 
 #include <linux/types.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
 
 #define PEER_DATA	8448	/* bytes of a message */
 #define PEER_BUFFER	16384	/* bytes of the buffer */
@@ -53,5 +57,23 @@ struct peer_reply {
 	__u32 pad;
 	char data[PEER_DATA];
 };
+
+/* A packet, with a descriptor if there is one (fd >= 0). */
+static inline bool peer_send(int socket, const void *packet, size_t size, int fd)
+{
+	struct iovec iov = { (void *)packet, size };
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control = { .header = { CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS } };
+	struct msghdr msg = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (fd >= 0) {
+		memcpy(CMSG_DATA(&control.header), &fd, sizeof(fd));
+		msg.msg_control = &control;
+		msg.msg_controllen = CMSG_LEN(sizeof(int));
+	}
+	return sendmsg(socket, &msg, MSG_NOSIGNAL) >= 0;
+}
 
 #endif /* SHS_PEER_H */
