@@ -263,7 +263,7 @@ static void fill_reply(struct shs_ioc_attach *a, const struct shs_attachment *at
 	a->lanes = obj->kind == SHS_KIND_COUNTER && !att->may_write ? 0 : g->lanes;
 	a->lane_stride = g->lane_stride;
 	a->threads = SHS_THREADS_MAX;
-	a->threads_offset = g->lanes_bytes;
+	a->threads_offset = SHS_LANES_OFFSET + g->lanes_bytes;
 }
 
 long shs_attach(struct file *file, struct shs_object *obj, void __user *argp)

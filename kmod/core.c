@@ -65,6 +65,15 @@ struct shs_attachment *shs_att_live(struct shs_object *obj, u32 id, struct shs_w
 	return att;
 }
 
+/* Bit per lane: the others are zero, or not what their process wants to count. */
+u64 shs_lanes_in_use(const struct shs_attachment *att)
+{
+	const struct shs_private *head = att->private_mem;
+	u32 lanes = att->obj->geo.lanes;
+
+	return lanes ? (READ_ONCE(head->used) | att->used) & (~0ULL >> (64 - lanes)) : 0;
+}
+
 static void queue_add(struct shs_object *obj, struct shs_waiter *w, bool first)
 {
 	shs_graph_lock(obj);

@@ -55,7 +55,7 @@
 #define SHS_CAS_TRIES		64	/* against user space, under object->lock */
 #define SHS_HANDOFF_NS		1000000	/* a mutex waiter this old is handed the lock */
 #define SHS_LANES_MAX		64
-#define SHS_THREADS_MAX		64
+#define SHS_THREADS_MAX		63	/* the last lane is no thread's own */
 #define SHS_ATTACHMENTS_MAX	4096	/* of one object: bounds every lane scan */
 #define SHS_ID_KERNEL		SHS_WORD_OWNER
 
@@ -155,7 +155,8 @@ struct shs_attachment {
 	bool may_write;			/* object fd was open for writing */
 	bool watches;			/* [l] counts in object->watchers */
 	atomic_t vmas;			/* of the private region; 0 is death */
-	void *private_mem;		/* lanes, then thread slots */
+	void *private_mem;		/* struct shs_private, lanes, thread slots */
+	u64 used;			/* [l] bit per lane that calls counted in */
 	struct mm_struct *mm;		/* mmgrab() */
 	struct pid *pid;		/* thread group that attached */
 	struct file *obj_file;
@@ -187,7 +188,7 @@ struct shs_geometry {
 	u32 shared_bytes;
 	u32 lanes;
 	u32 lane_stride;
-	u32 lanes_bytes;	/* page aligned */
+	u32 lanes_bytes;
 };
 
 struct shs_object {
@@ -285,11 +286,12 @@ void shs_dequeue(struct shs_object *obj, struct shs_waiter *w);
 void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result,
 		struct shs_wakes *wakes);
 void shs_kick_head(struct shs_object *obj, struct shs_wakes *wakes);
+u64 shs_lanes_in_use(const struct shs_attachment *att);
 void shs_tell_lost(struct shs_object *obj, struct shs_wakes *wakes);
 
 static inline atomic64_t *shs_lane(const struct shs_attachment *att, u32 lane)
 {
-	return att->private_mem + (size_t)lane * att->obj->geo.lane_stride;
+	return att->private_mem + SHS_LANES_OFFSET + (size_t)lane * att->obj->geo.lane_stride;
 }
 
 /* ---- who holds, hold.c ---- */

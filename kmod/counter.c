@@ -3,14 +3,14 @@
  * Counter: total = base + all lanes.
  *
  * A lane is a run of count 64-bit words in an attachment's private region, added to
- * by one thread of that process.  The base is in the control page, written by the
- * kernel under object->lock.  Death folds the lanes into the base under the same
- * lock that a sum holds, so no sum sees an add twice or not at all.  Adds that come
- * here are ordered with the sums.  A sum that runs beside adds to lanes counts each of
- * these or not: it lies between the total with all of the subtractions and that with
- * all of the additions, and if none subtracts, sums never go back ("intermediate
- * value linearizability", Rinberg and Keidar, DISC 2020).  If all add the same amount
- * it is linearizable.
+ * by one thread of that process, which marked it as in use before.  The base is in the
+ * control page, written by the kernel under object->lock.  Death folds the lanes into
+ * the base under the same lock that a sum holds, so no sum sees an add twice or not at
+ * all.  Adds that come here are ordered with the sums.  A sum that runs beside adds to
+ * lanes counts each of these or not: it lies between the total with all of the
+ * subtractions and that with all of the additions, and if none subtracts, sums never
+ * go back ("intermediate value linearizability", Rinberg and Keidar, DISC 2020).  If
+ * all add the same amount it is linearizable.
  *
  * A lane does not know the total, so saturating and checked counters have none:
  * every add comes to the base.  Nor do serial ones, so that a sum beside adds of
@@ -31,11 +31,12 @@ static s64 *base_of(const struct shs_object *obj)
 /* Of an attachment that may only read nothing counts, whatever it wrote. */
 static u64 lanes_of(const struct shs_attachment *att, u32 index)
 {
-	u64 sum = att->added ? att->added[index] : 0;
-	u32 i;
+	u64 sum = att->added ? att->added[index] : 0, left;
 
-	for (i = 0; att->may_write && i < att->obj->geo.lanes; i++)
-		sum += atomic64_read(shs_lane(att, i) + index);
+	if (!att->may_write)
+		return sum;
+	for (left = shs_lanes_in_use(att); left; left &= left - 1)
+		sum += atomic64_read(shs_lane(att, __ffs64(left)) + index);
 	return sum;
 }
 

@@ -14,9 +14,10 @@ static bool pad_is_zero(const u8 *pad, size_t n)
  */
 static bool is_own_lane(const struct shs_attachment *att, u32 lane)
 {
-	const struct shs_thread *slot = att->private_mem + att->obj->geo.lanes_bytes;
+	const struct shs_thread *slot = att->private_mem + SHS_LANES_OFFSET +
+					att->obj->geo.lanes_bytes;
 
-	return READ_ONCE(slot[lane].tid) == task_pid_vnr(current);
+	return lane < SHS_THREADS_MAX && READ_ONCE(slot[lane].tid) == task_pid_vnr(current);
 }
 
 /* What mode and lane mean for this kind; fills w. */

@@ -97,7 +97,8 @@ static size_t data_size(const struct shs_object *obj)
 
 size_t shs_private_size(const struct shs_object *obj)
 {
-	return obj->geo.lanes_bytes + PAGE_ALIGN(SHS_THREADS_MAX * sizeof(struct shs_thread));
+	return PAGE_ALIGN(SHS_LANES_OFFSET + obj->geo.lanes_bytes +
+			  SHS_THREADS_MAX * sizeof(struct shs_thread));
 }
 
 /* Nobody can reach the value any more: gone is set, or the inode is being evicted. */
@@ -298,7 +299,7 @@ static void set_geometry(struct shs_geometry *g, const struct shs_ioc_init *in)
 		return;
 	area = clamp_t(size_t, SHS_LANES_MAX * g->lane_stride, PAGE_SIZE, 65536);
 	g->lanes = min_t(u32, SHS_LANES_MAX, area / g->lane_stride);
-	g->lanes_bytes = PAGE_ALIGN(area);
+	g->lanes_bytes = g->lanes * g->lane_stride;
 }
 
 /* Everything that can fail, into a shell of its own: the object is not touched yet. */

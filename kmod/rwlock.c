@@ -4,7 +4,8 @@
  *
  *   readers   counted in lanes: 64-bit words in the private region of each
  *             attachment, written by that process and the kernel only.  Any lane
- *             non-zero: somebody reads.  Single operations count in kernel_readers.
+ *             in use (shs_lanes_in_use()) non-zero: somebody reads.  Single
+ *             operations count in kernel_readers.
  *   writer    rwlock.writer, in kernel memory: 0, an attachment's id, or
  *             SHS_ID_KERNEL.
  *   upgrader  rwlock.upgrader, an attachment's id or 0: reads beside the readers, and
@@ -20,9 +21,10 @@
  * wpending = the head of the queue is a writer (an unlock must call the kernel).
  *
  *   reader (user space)             writer (object->lock)
+ *   mark the lane as in use
  *   lane++                          bias = 0; wpending = 1
  *   fence            /\ A /\        smp_mb()  A
- *   read bias: 0, lane--, calls     scan all lanes
+ *   read bias: 0, lane--, calls     scan all lanes in use
  *
  *   lane--
  *   fence            /\ A /\        (the same)
@@ -91,11 +93,10 @@ static void inhibit(struct shs_object *obj)
 
 static u64 lane_sum(const struct shs_attachment *att)
 {
-	u64 sum = 0;
-	u32 i;
+	u64 sum = 0, left;
 
-	for (i = 0; i < att->obj->geo.lanes; i++)
-		sum += min_t(u64, atomic64_read(shs_lane(att, i)), U32_MAX);
+	for (left = shs_lanes_in_use(att); left; left &= left - 1)
+		sum += min_t(u64, atomic64_read(shs_lane(att, __ffs64(left))), U32_MAX);
 	return sum;
 }
 
@@ -157,14 +158,20 @@ static bool is_blocked(struct shs_object *obj, struct shs_waiter *w, struct shs_
 	return (!w->upgrade && has_upgrader(obj, wakes)) || has_readers(obj, wakes);
 }
 
+static void enter_lane(struct shs_object *obj, struct shs_waiter *w)
+{
+	w->att->used |= BIT_ULL(w->lane);
+	atomic64_inc(shs_lane(w->att, w->lane));
+	shs_read_begin(obj, w);
+}
+
 static int enter_read(struct shs_object *obj, struct shs_waiter *w)
 {
 	if (!w->att) {
 		obj->rwlock.kernel_readers++;
 		return 0;
 	}
-	atomic64_inc(shs_lane(w->att, w->lane));
-	shs_read_begin(obj, w);
+	enter_lane(obj, w);
 	offer(obj);
 	return obj->rwlock.died ? -EOWNERDEAD : 0;
 }
@@ -287,8 +294,7 @@ int shs_rwlock_convert(struct shs_object *obj, struct shs_waiter *w, u32 to)
 	*held = 0;
 	if (to == SHS_MODE_READ) {
 		shs_hold_end(obj, w->att->id, w->mode, SHS_EVENT_RELEASE);
-		atomic64_inc(shs_lane(w->att, w->lane));
-		shs_read_begin(obj, w);
+		enter_lane(obj, w);
 	} else {
 		shs_hold_mode(obj, to);
 		obj->rwlock.upgrader = w->att->id;
@@ -339,13 +345,16 @@ static int rw_release(struct shs_object *obj, struct shs_waiter *w, bool notice,
 
 static void repair_reads(struct shs_object *obj, struct shs_attachment *att)
 {
+	u64 left;
 	u32 i;
 
 	if (lane_sum(att))
 		shs_death_note(att, SHS_MODE_READ);
-	for (i = 0; i < obj->geo.lanes; i++)
+	for (left = shs_lanes_in_use(att); left; left &= left - 1) {
+		i = __ffs64(left);
 		if (atomic64_xchg(shs_lane(att, i), 0) || shs_reads(att, i))
 			shs_read_end(att, i, SHS_EVENT_OWNER_DIED);
+	}
 }
 
 static void rw_repair(struct shs_object *obj, struct shs_attachment *att,

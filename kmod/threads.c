@@ -64,10 +64,11 @@ static void add_exclusive(struct list *l)
 /* By lane where the kernel knows the threads, else by process. */
 static void add_reader(struct list *l, const struct shs_attachment *att)
 {
-	u64 others = 0, count;
+	u64 others = 0, count, left;
 	u32 i;
 
-	for (i = 0; i < l->obj->geo.lanes; i++) {
+	for (left = shs_lanes_in_use(att); left; left &= left - 1) {
+		i = __ffs64(left);
 		count = min_t(u64, atomic64_read(shs_lane(att, i)), U32_MAX);
 		if (count && shs_reads(att, i) && att->reads[i].thread)
 			add_holder(l, att, att->reads[i].thread, true, SHS_MODE_READ,

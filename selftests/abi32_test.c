@@ -185,6 +185,9 @@ static int remote_attach(struct remote *r, struct peer *p, int fd)
 	r->control = remote_map(r, SHS_MMAP_CONTROL, r->is.control_size, PROT_READ);
 	r->shared = remote_map(r, SHS_MMAP_SHARED, r->is.shared_size, PROT_READ | PROT_WRITE);
 	r->private = remote_map(r, SHS_MMAP_PRIVATE, r->is.private_size, PROT_READ | PROT_WRITE);
+	/* lanes are written at will */
+	if (r->private >= 0)
+		peer_do(p, &REQUEST(STORE, .fd = r->private, .b = 8, .c = ~0ULL));
 	return r->control < 0 ? r->control : r->shared < 0 ? r->shared :
 	       r->private < 0 ? r->private : 0;
 }
@@ -211,6 +214,11 @@ static bool remote_swap(struct remote *r, __u32 expected, __u32 new)
 {
 	peer_do(r->peer, &REQUEST(SWAP32, .fd = r->shared, .b = expected, .c = new));
 	return r->peer->is.value == expected;
+}
+
+static __u32 lane_at(const struct remote *r, __u32 lane)
+{
+	return SHS_LANES_OFFSET + lane * r->is.lane_stride;
 }
 
 static long remote_ioctl(struct remote *r, unsigned long command, const void *arg)
@@ -664,7 +672,7 @@ TEST_F(abi32, counter_lanes)
 	for (int n = 0; n < 10; n++)
 		for (int who = 0; who < 2; who++) {
 			__u64 more = (1ULL << (28 + n)) + n - 5;
-			__u32 at = n % 2 * a[who].is.lane_stride + 8;
+			__u32 at = lane_at(&a[who], n % 2) + 8;
 
 			sum += more;
 			remote_add(&a[who], a[who].private, at, 8, more);
@@ -676,8 +684,8 @@ TEST_F(abi32, counter_lanes)
 	SHS_AWAIT(self->seen, info.attachments == 1);
 	EXPECT_EQ(sum, shs_load(self->seen, 1));
 	EXPECT_EQ(0, shs_load(self->seen, 0));
-	EXPECT_EQ(sum - remote_load(&a[1], a[1].private, 8, 8) -
-		  remote_load(&a[1], a[1].private, a[1].is.lane_stride + 8, 8),
+	EXPECT_EQ(sum - remote_load(&a[1], a[1].private, lane_at(&a[1], 0) + 8, 8) -
+		  remote_load(&a[1], a[1].private, lane_at(&a[1], 1) + 8, 8),
 		  remote_load(&a[1], a[1].control, SHS_VALUE_OFFSET + 8, 8));
 	EXPECT_EQ(0, shs_op(self->seen, &SHS_OP(RESET, .index = 1, .arg = -3ULL)));
 	EXPECT_EQ(-3ULL, shs_load(self->seen, 1));
@@ -769,7 +777,7 @@ TEST_F(abi32, rwlock_handoff)
 
 		ASSERT_EQ(0, remote_lock(one, SHS_MODE_READ, 0));
 		ASSERT_EQ(0, remote_lock(other, SHS_MODE_UPGRADABLE, 0));
-		EXPECT_EQ(1, remote_load(one, one->private, 0, 4));
+		EXPECT_EQ(1, remote_load(one, one->private, lane_at(one, 0), 4));
 		EXPECT_EQ(-EBUSY, remote_lock(one, SHS_MODE_EXCLUSIVE, SHS_LOCK_NOWAIT));
 		remote_send(other, SHS_IOC_CONVERT, &SHS_CONVERT(
 				.from = SHS_MODE_UPGRADABLE, .to = SHS_MODE_EXCLUSIVE,
@@ -1140,7 +1148,7 @@ TEST_F(abi32, counters)
 					     &SHS_OP(ADD, .index = 1, .arg = 1)));
 		EXPECT_EQ(0, remote_ioctl(&a[who], SHS_IOC_OP,
 					  &SHS_OP(ADD, .index = 1, .arg = more)));
-		remote_add(&a[who], a[who].private, a[who].is.lane_stride + 8, 8, 5 + who);
+		remote_add(&a[who], a[who].private, lane_at(&a[who], 1) + 8, 8, 5 + who);
 		EXPECT_EQ((who + 1) * more + (who ? 11 : 5), shs_load(self->seen, 1));
 	}
 	EXPECT_EQ(-SIGKILL, peer_end(&self->peer[0]));

@@ -71,6 +71,8 @@ AT(shs_control, once, 8);
 AT(shs_control, waiting, 12);
 SIZE(shs_shared, 64);
 AT(shs_shared, sequence, 8);
+SIZE(shs_private, 64);
+static_assert(SHS_LANES_OFFSET == 64, "lanes");
 SIZE(shs_thread, 64);
 AT(shs_thread, lane, 4);
 AT(shs_thread, held, 8);
@@ -1109,11 +1111,13 @@ TEST_F(abi, attach)
 		EXPECT_EQ(kind == SHS_KIND_COUNTER || kind == SHS_KIND_RWLOCK, att.is.lanes != 0);
 		EXPECT_EQ(0, att.is.lane_stride % 64);
 		EXPECT_EQ(FD_CLOEXEC, fcntl(att.fd, F_GETFD));
-		EXPECT_LE(att.is.lanes * att.is.lane_stride, att.is.private_size);
+		EXPECT_LE(SHS_LANES_OFFSET + att.is.lanes * att.is.lane_stride,
+			  att.is.private_size);
 		EXPECT_LE(att.is.threads_offset + att.is.threads * sizeof(struct shs_thread),
 			  att.is.private_size);
 		if (att.is.lanes && att.is.threads)
-			EXPECT_LE(att.is.lanes * att.is.lane_stride, att.is.threads_offset);
+			EXPECT_LE(SHS_LANES_OFFSET + att.is.lanes * att.is.lane_stride,
+				  att.is.threads_offset);
 		close(att.fd);
 		close(other.fd);
 		close(fd);

@@ -216,8 +216,9 @@ TEST_F(counter_policy, no_lanes)
 		ASSERT_EQ(0, shs_attach(&att, fds[i]));
 		EXPECT_EQ(0, att.is.lanes);
 		EXPECT_EQ(0, att.is.lane_stride);
-		EXPECT_EQ(0, att.is.threads_offset);
-		EXPECT_LE(att.is.threads * sizeof(struct shs_thread), att.is.private_size);
+		EXPECT_EQ(SHS_LANES_OFFSET, att.is.threads_offset);
+		EXPECT_LE(att.is.threads_offset + att.is.threads * sizeof(struct shs_thread),
+			  att.is.private_size);
 		base = (const void *)((const char *)att.control + SHS_VALUE_OFFSET);
 		EXPECT_EQ(0, shs_op(fds[i], &SHS_OP(ADD, .index = 1, .arg = 11)));
 		EXPECT_EQ(11, base[1]);

@@ -199,6 +199,26 @@ TEST_F(counter, lanes_are_summed)
 	EXPECT_EQ(100, base(&att, 2));
 }
 
+/* A lane counts from when it is marked as in use, alive or dead; other bits say nothing. */
+TEST_F(counter, lanes_in_use)
+{
+	struct shs_private *head;
+	struct shs_att att;
+
+	ASSERT_EQ(0, shs_attach(&att, self->fd));
+	head = (void *)att.private;
+	head->used = 0;
+	for (__u32 i = 0; i < att.is.lanes; i++)
+		lane(&att, i)[1] = 10 + i;
+	EXPECT_EQ(0, shs_load(self->fd, 1));
+	head->used = 1 << 1;
+	EXPECT_EQ(11, shs_load(self->fd, 1));
+	head->used = ~0ULL << att.is.lanes / 2 << att.is.lanes / 2 | 1 << 2;
+	EXPECT_EQ(12, shs_load(self->fd, 1));
+	munmap(att.private, att.is.private_size);
+	EXPECT_EQ(12, shs_load(self->fd, 1));
+}
+
 /* Lanes begin at zero, for each attachment anew. */
 TEST_F(counter, lanes_begin_at_zero)
 {
@@ -206,9 +226,9 @@ TEST_F(counter, lanes_begin_at_zero)
 
 	for (int round = 0; round < 3; round++) {
 		ASSERT_EQ(0, shs_attach(&att, self->fd));
-		for (__u32 i = 0; i < att.is.private_size; i++)
+		for (__u32 i = SHS_LANES_OFFSET; i < att.is.private_size; i++)
 			ASSERT_EQ(0, att.private[i]);
-		memset(att.private, 0x11, 64);
+		memset(shs_lane(&att, 0), 0x11, 64);
 		munmap(att.private, att.is.private_size);
 		close(att.fd);
 	}

@@ -28,6 +28,26 @@ FIXTURE(memory) {
 	struct shs_pipe ready, go;
 };
 
+static bool is_filled(const char *bytes, size_t size)
+{
+	for (size_t b = 0; b < size; b++)
+		if (bytes[b] != 0x5a)
+			return false;
+	return true;
+}
+
+static void fill_slots(const struct shs_att *att)
+{
+	memset(att->private + att->is.threads_offset, 0x5a,
+	       att->is.threads * sizeof(struct shs_thread));
+}
+
+static bool has_filled_slots(const struct shs_att *att)
+{
+	return is_filled(att->private + att->is.threads_offset,
+			 att->is.threads * sizeof(struct shs_thread));
+}
+
 FIXTURE_SETUP(memory)
 {
 	SHS_MOUNT("");
@@ -38,7 +58,7 @@ FIXTURE_SETUP(memory)
 	ASSERT_EQ(0, shs_lock(&self->mine));
 	memset(shs_value(&self->mine), 0x5a, VALUE);
 	/* lanes of readers who do not exist would keep writers out: thread slots alone */
-	memset(self->mine.private + self->mine.is.threads_offset, 0x5a, 4096);
+	fill_slots(&self->mine);
 	self->ready = shs_pipe();
 	self->go = shs_pipe();
 }
@@ -63,21 +83,13 @@ static void find_regions(struct region *r, const struct shs_att *att)
 	r[2] = (struct region){ "private", att->private, att->is.private_size, true };
 }
 
-static bool is_filled(const char *bytes, size_t size)
-{
-	for (size_t b = 0; b < size; b++)
-		if (bytes[b] != 0x5a)
-			return false;
-	return true;
-}
-
 /* Held by mine, every byte in place, nobody dead, nothing inherited. */
 static bool is_unharmed(const struct shs_att *mine, const struct shs_att *other)
 {
 	struct shs_ioc_death none;
 
 	return is_filled(shs_value(mine), VALUE) && is_filled(shs_value(other), VALUE) &&
-	       is_filled(mine->private + mine->is.threads_offset, 4096) &&
+	       has_filled_slots(mine) &&
 	       shs_trylock(other) == -EBUSY && shs_death(other->fd, &none) == -ENODATA;
 }
 
@@ -347,12 +359,12 @@ TEST_F(memory, by_a_debugger)
 	if (!child) {
 		if (shs_attach(&att, self->fd) || shs_lock(&att))
 			_exit(1);
-		memset(att.private + att.is.threads_offset, 0x5a, 4096);
+		fill_slots(&att);
 		if (write(self->ready.end[1], &att, sizeof(att)) != sizeof(att))
 			_exit(2);
 		shs_hear(&self->go);
 		_exit(is_filled(shs_value(&att), VALUE) &&
-		      is_filled(att.private + att.is.threads_offset, 4096) ? 0 : 3);
+		      has_filled_slots(&att) ? 0 : 3);
 	}
 	ASSERT_EQ(sizeof(att), read(self->ready.end[0], &att, sizeof(att)));
 	place[0] = shs_value(&att);

@@ -75,6 +75,26 @@ TEST_F(rwlock, readers_share)
 	EXPECT_EQ(0, lane(&self->other, 3));
 }
 
+/* A lane that a call counted in is looked at, whatever its process says of it. */
+TEST_F(rwlock, lanes_in_use)
+{
+	struct shs_private *head = (void *)self->mine.private;
+
+	head->used = 0;
+	*(__u64 *)shs_lane(&self->mine, 5) = 1;
+	EXPECT_EQ(0, shs_info(self->fd).readers);
+	EXPECT_EQ(0, shs_rdlock(&self->mine, 4));
+	EXPECT_EQ(0, head->used);
+	EXPECT_EQ(1, shs_info(self->fd).readers);
+	EXPECT_EQ(-EBUSY, shs_trylock(&self->other));
+	head->used = 1 << 5;
+	EXPECT_EQ(2, shs_info(self->fd).readers);
+	EXPECT_EQ(0, shs_rdunlock(&self->mine, 4));
+	EXPECT_EQ(-EBUSY, shs_trylock(&self->other));
+	*(__u64 *)shs_lane(&self->mine, 5) = 0;
+	EXPECT_EQ(0, shs_trylock(&self->other));
+}
+
 /* A writer is alone, and known. */
 TEST_F(rwlock, writer_excludes)
 {

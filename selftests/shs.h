@@ -354,6 +354,8 @@ static inline int shs_map_all(struct shs_att *att)
 	if (map == MAP_FAILED)
 		return -errno;
 	att->private = map;
+	/* Tests write to lanes as they like. */
+	((struct shs_private *)map)->used = ~0ULL;
 	return 0;
 }
 
@@ -372,7 +374,7 @@ static inline void *shs_value(const struct shs_att *att)
 
 static inline void *shs_lane(const struct shs_att *att, __u32 lane)
 {
-	return att->private + lane * att->is.lane_stride;
+	return att->private + SHS_LANES_OFFSET + lane * att->is.lane_stride;
 }
 
 #define SHS_LOCK(...) ((struct shs_ioc_lock){ .size = sizeof(struct shs_ioc_lock), ##__VA_ARGS__ })

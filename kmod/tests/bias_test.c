@@ -10,6 +10,21 @@
 #define X	SHS_MODE_EXCLUSIVE
 #define SECOND	1000000000ULL
 
+TEST(world_lanes)
+{
+	static const struct world_config lanes = {
+		.name = "lanes that come into use", .kind = SHS_KIND_RWLOCK, .kills = 1,
+		.marks = true, .races = 1,
+		.script = {
+			{ 0, 1, FAST | READ },
+			{ 1, 1, SLOW | READ },
+			{ 2, 1, SLOW },
+		},
+	};
+
+	world_all(&lanes);
+}
+
 TEST(world_bias)
 {
 	static const struct world_config writer = {

@@ -19,8 +19,9 @@ void box_init(struct box *b, u32 kind, u32 flags, unsigned int atts)
 		b->mm[i].mm_users = 1;
 		b->att[i] = (struct shs_attachment){
 			.obj = &b->obj, .id = i + 1, .state = SHS_ATT_LIVE, .may_write = true,
-			.private_mem = b->lanes[i], .mm = &b->mm[i],
+			.private_mem = &b->private[i], .mm = &b->mm[i],
 		};
+		b->private[i].head.used = ~0ULL;
 		INIT_LIST_HEAD(&b->att[i].tickets);
 		xa_store(&b->obj.atts, i + 1, &b->att[i]);
 	}

@@ -22,7 +22,10 @@ struct box {
 	} shared;
 	struct shs_attachment att[BOX_ATTS];
 	struct mm_struct mm[BOX_ATTS];
-	u64 lanes[BOX_ATTS][BOX_LANES][BOX_STRIDE / 8];
+	struct {
+		struct shs_private head;
+		u64 lanes[BOX_LANES][BOX_STRIDE / 8];
+	} private[BOX_ATTS];
 	struct task_struct task[BOX_ATTS];
 	struct shs_waiter w[BOX_ATTS];
 };

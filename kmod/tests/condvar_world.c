@@ -607,7 +607,7 @@ static void attach(struct shs_attachment *att, struct shs_object *obj, struct pr
 	att->state = SHS_ATT_LIVE;
 	att->may_write = true;
 	att->mm = &p->mm;
-	att->private_mem = &p->lane;
+	att->private_mem = &p->head;
 	INIT_LIST_HEAD(&att->tickets);
 	xa_store(&obj->atts, id, att);
 }

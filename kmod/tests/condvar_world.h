@@ -65,6 +65,7 @@ struct process {
 	struct shs_attachment condvar, mutex;
 	struct mm_struct mm;
 	struct file mutex_file;
+	struct shs_private head;	/* then the lane */
 	u64 lane;
 	u8 state;
 };

@@ -50,13 +50,33 @@ TEST(counter_wraps)
 	CHECK_EQ(sum(1), 1ULL << 63);
 	add(1, -1ULL);
 	CHECK_EQ(sum(1), ~0ULL >> 1);
-	box.lanes[2][3][1] = 1;
+	box.private[2].lanes[3][1] = 1;
 	CHECK_EQ(sum(1), 1ULL << 63);
 	CHECK_EQ(reset(1, -5ULL), 1ULL << 63);
 	CHECK_EQ(sum(1), -5);
-	CHECK_EQ(box.lanes[2][3][1], 1);
+	CHECK_EQ(box.private[2].lanes[3][1], 1);
 	CHECK_EQ(sum(0), 0);
 	CHECK_EQ(sum(2), 0);
+}
+
+/* Lanes that nobody marked are not looked at, alive or dead, nor bits beyond the last. */
+TEST(counter_lanes_in_use)
+{
+	unsigned int i, lane;
+
+	start();
+	for (i = 0; i < 2; i++)
+		for (lane = 0; lane < BOX_LANES; lane++)
+			box.private[i].lanes[lane][0] = 1ULL << (8 * i + lane);
+	box.private[0].head.used = ~0ULL << 2;
+	box.private[1].head.used = 1ULL << 1 | 1ULL << 63;
+	CHECK_EQ(sum(0), 1 << 2 | 1 << 3 | 1 << 9);
+	box_die(&box, 0);
+	CHECK_EQ(sum(0), 1 << 2 | 1 << 3 | 1 << 9);
+	box.obj.geo.lanes = 1;
+	CHECK_EQ(sum(0), 1 << 2 | 1 << 3);
+	box.obj.geo.lanes = 0;
+	CHECK_EQ(sum(0), 1 << 2 | 1 << 3);
 }
 
 /* What the dead added stays; being repaired again adds nothing. */
@@ -67,7 +87,7 @@ TEST(counter_death)
 	start();
 	for (i = 0; i < 4; i++)
 		for (lane = 0; lane < BOX_LANES; lane++)
-			box.lanes[i][lane][2] = 10 * i + lane;
+			box.private[i].lanes[lane][2] = 10 * i + lane;
 	CHECK_EQ(sum(2), 264);
 	box_die(&box, 1);
 	CHECK_EQ(sum(2), 264);
@@ -76,7 +96,7 @@ TEST(counter_death)
 	xa_erase(&box.obj.atts, 2);
 	CHECK_EQ(sum(2), 264);
 	box_die(&box, 3);
-	box.lanes[3][0][2] = 1000000;	/* nobody can, but nobody looks either */
+	box.private[3].lanes[0][2] = 1000000;	/* nobody can, but nobody looks either */
 	CHECK_EQ(sum(2), 264);
 	CHECK_EQ(env.deaths, 0);	/* a counter has no holders */
 }
@@ -86,7 +106,7 @@ TEST(counter_new_attachment)
 {
 	start();
 	box.att[0].state = SHS_ATT_NEW;
-	box.lanes[0][0][0] = 7;
+	box.private[0].lanes[0][0] = 7;
 	CHECK_EQ(sum(0), 0);
 }
 
@@ -109,7 +129,7 @@ static u64 some_number(void)
 
 static void attach_anew(unsigned int i)
 {
-	memset(box.lanes[i], 0, sizeof(box.lanes[i]));
+	memset(box.private[i].lanes, 0, sizeof(box.private[i].lanes));
 	box.att[i].state = SHS_ATT_LIVE;
 }
 
@@ -145,7 +165,7 @@ TEST(counter_random)
 		default:
 			if (box.att[i].state != SHS_ATT_LIVE)
 				break;
-			box.lanes[i][draw(BOX_LANES)][index] += v;
+			box.private[i].lanes[draw(BOX_LANES)][index] += v;
 			total[index] += v;
 		}
 		CHECK_EQ(sum(index), total[index]);
@@ -206,7 +226,7 @@ TEST(counter_live)
 		default:
 			if (box.att[i].state != SHS_ATT_LIVE)
 				break;
-			box.lanes[i][draw(BOX_LANES)][index] += v;
+			box.private[i].lanes[draw(BOX_LANES)][index] += v;
 			mine[i][index] += v;
 		}
 		for (total = base[index], other = 0; other < 4; other++)
@@ -226,7 +246,7 @@ static void add_some(enum env_access access, const void *p)
 {
 	if (draw(2))
 		return;
-	box.lanes[draw(4)][draw(BOX_LANES)][0] += 3;
+	box.private[draw(4)].lanes[draw(BOX_LANES)][0] += 3;
 	greatest += 3;
 }
 

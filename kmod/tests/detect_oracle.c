@@ -222,7 +222,7 @@ static void check_reads(u32 o)
 	for (p = 0; p < detect_config->threads; p++) {
 		att = &detect.process[p].att[o];
 		for (lane = 0; att->reads && lane < DETECT_LANES; lane++)
-			check_lane(obj, &att->reads[lane], detect.process[p].lanes[o][lane]);
+			check_lane(obj, &att->reads[lane], detect.process[p].private[o].lanes[lane]);
 	}
 }
 

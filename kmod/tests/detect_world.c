@@ -213,9 +213,9 @@ static void unlock(struct thread *t, u32 o)
 static void lane_down(struct thread *t, u32 o)
 {
 	explore_say("%c takes back its lane of %u", name(t), o);
-	process_of(t)->lanes[o][thread_lane(t)]--;
+	process_of(t)->private[o].lanes[thread_lane(t)]--;
 	t->reads[o]--;
-	if (detect.object[o].control.wpending && !process_of(t)->lanes[o][thread_lane(t)])
+	if (detect.object[o].control.wpending && !process_of(t)->private[o].lanes[thread_lane(t)])
 		release(t, o, SHS_MODE_READ, -EPERM);
 }
 
@@ -635,7 +635,7 @@ static void start_attachment(struct detect_process *p, u32 i, u32 o)
 
 	*att = (struct shs_attachment){
 		.obj = obj, .id = i + 1, .state = SHS_ATT_LIVE, .may_write = true,
-		.private_mem = p->lanes[o], .mm = &p->mm,
+		.private_mem = &p->private[o], .mm = &p->mm,
 	};
 	INIT_LIST_HEAD(&att->tickets);
 	xa_store(&obj->atts, att->id, att);

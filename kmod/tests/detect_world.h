@@ -57,7 +57,10 @@ struct thread {
 struct detect_process {
 	struct shs_attachment att[OBJECTS];
 	struct shs_read reads[OBJECTS][DETECT_LANES];
-	u64 lanes[OBJECTS][DETECT_LANES];
+	struct {
+		struct shs_private head;
+		u64 lanes[DETECT_LANES];
+	} private[OBJECTS];
 	struct mm_struct mm;
 	bool killed, gone;
 };

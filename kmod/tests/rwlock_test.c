@@ -29,7 +29,7 @@ TEST(rwlock_try)
 	CHECK_EQ(box_try(&box, 0, R), 0);	/* twice in one lane */
 	CHECK_EQ(box_try(&box, 1, R), 0);
 	CHECK_EQ(box_try(&box, BOX_SINGLE, R), 0);
-	CHECK_EQ(box.lanes[0][0][0], 2);
+	CHECK_EQ(box.private[0].lanes[0][0], 2);
 	CHECK_EQ(readers(), 4);
 	CHECK_EQ(box_try(&box, 2, X), -EBUSY);
 	CHECK_EQ(box_try(&box, BOX_SINGLE, X), -EBUSY);
@@ -113,7 +113,7 @@ TEST(rwlock_ten_readers_die)
 	start();
 	for (i = 0; i < 10; i++) {
 		CHECK_EQ(box_try(&box, i, R), 0);
-		box.lanes[i][BOX_LANES - 1][0] = 2;	/* other threads of it */
+		box.private[i].lanes[BOX_LANES - 1][0] = 2;	/* other threads of it */
 	}
 	CHECK_EQ(readers(), 30);
 	CHECK_EQ(box_lock(&box, BOX_SINGLE, X), -EBUSY);
@@ -171,18 +171,18 @@ TEST(rwlock_writer_gone)
 TEST(rwlock_hostile_lanes)
 {
 	start();
-	box.lanes[0][0][0] = ~0ULL;
-	box.lanes[0][1][0] = 1ULL << 63;
-	box.lanes[0][2][0] = 1ULL << 32;
+	box.private[0].lanes[0][0] = ~0ULL;
+	box.private[0].lanes[1][0] = 1ULL << 63;
+	box.private[0].lanes[2][0] = 1ULL << 32;
 	CHECK_EQ(readers(), U32_MAX);
 	CHECK_EQ(box_try(&box, 1, X), -EBUSY);
-	box.lanes[0][0][0] = ~0ULL;
-	box.lanes[0][1][0] = 1;
-	box.lanes[0][2][0] = 0;
+	box.private[0].lanes[0][0] = ~0ULL;
+	box.private[0].lanes[1][0] = 1;
+	box.private[0].lanes[2][0] = 0;
 	CHECK_EQ(readers(), U32_MAX);
 	CHECK_EQ(box_try(&box, 1, X), -EBUSY);
 	CHECK_EQ(box_try(&box, 0, R), 0);
-	box.lanes[0][0][0] = 1ULL << 63;
+	box.private[0].lanes[0][0] = 1ULL << 63;
 	CHECK_EQ(box_unlock(&box, 0, R), 0);
 	box_die(&box, 0);
 	CHECK_EQ(readers(), 0);

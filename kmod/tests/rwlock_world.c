@@ -143,6 +143,7 @@ static void do_event(struct actor *a, unsigned int event)
 	switch (event) {
 	case LANE_UP:
 		explore_say("%s counts itself in its lane", world_name(a));
+		world_process(a)->head.used |= BIT_ULL(a->lane);
 		world_process(a)->lanes[a->lane][0]++;
 		a->state = ENTERS;
 		break;

@@ -56,6 +56,7 @@ struct world_config {
 	u8 kills, unmaps, signals, ticks, races;
 	u8 watches;		/* so often a SPY begins to watch */
 	bool again;		/* processes attach anew after their death */
+	bool marks;		/* no lane is in use before it is marked or a call counts in it */
 	bool hostile;		/* scribbles over all that it can reach */
 	struct script script[ACTORS];
 };
@@ -97,6 +98,7 @@ struct process {
 	struct mm_struct mm;
 	u8 state;
 	bool spies;
+	struct shs_private head;	/* then the lanes */
 	u64 lanes[LANES][8];
 };
 

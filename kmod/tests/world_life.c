@@ -14,7 +14,9 @@ void world_begin_life(struct process *p)
 		world.next_id = 0;
 	att->state = SHS_ATT_LIVE;
 	att->may_write = true;
-	att->private_mem = p->lanes;
+	att->private_mem = &p->head;
+	p->head.used = world_config->marks ? 0 : ~0ULL;
+	att->used = p->head.used;	/* so that it is no state of its own */
 	att->mm = &p->mm;
 	INIT_LIST_HEAD(&att->tickets);
 	xa_store(&world.obj.atts, att->id, att);

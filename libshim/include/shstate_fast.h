@@ -29,7 +29,8 @@ struct shs_self {
 	const uint32_t *here;
 	uint32_t epoch;
 	uint32_t tid;
-	uint32_t number;	/* its lane is number - 1; 0: it has none */
+	uint32_t lane;		/* of its own, in whatever has one for it ... */
+	uint64_t bit;		/* ... of that number, or 0: it has none */
 };
 
 extern __thread struct shs_self shs_self __attribute__((tls_model("initial-exec")));
@@ -63,14 +64,18 @@ SHS_HELPER void shs_full_fence(void)
 #endif
 }
 
+/* Once its lane is marked as in use; the library never marks the last, which is shared. */
 SHS_HELPER int shs_has_lane(const struct shs_object *object)
 {
-	return shs_self.number - 1U < object->lane_count - 1U;
+	const struct shs_private *head = (const struct shs_private *)object->lanes;
+
+	return !!(__atomic_load_n(&head->used, __ATOMIC_RELAXED) & shs_self.bit);
 }
 
 SHS_HELPER uint64_t *shs_lane_at(const struct shs_object *object, uint32_t lane)
 {
-	return (uint64_t *)(void *)((char *)object->lanes + (size_t)lane * object->lane_stride);
+	return (uint64_t *)(void *)((char *)object->lanes + SHS_LANES_OFFSET +
+				    (size_t)lane * object->lane_stride);
 }
 
 /* ----------------------------------------------------------------- mutex -- */
@@ -154,13 +159,13 @@ SHS_HELPER int shs_enter_lane(struct shs_object *rwlock, uint32_t *lane)
 
 	if (!shs_has_lane(rwlock) || !shs_lanes_are_open(rwlock))
 		return 0;
-	count = shs_lane_at(rwlock, shs_self.number - 1);
+	count = shs_lane_at(rwlock, shs_self.lane);
 	SHS_STEP("lane: enter");
 	__atomic_fetch_add(count, 1, __ATOMIC_SEQ_CST);
 	shs_full_fence();
 	SHS_STEP("lane: counted");
 	if (shs_lanes_are_open(rwlock)) {
-		*lane = shs_self.number - 1;
+		*lane = shs_self.lane;
 		return 1;
 	}
 	__atomic_fetch_sub(count, 1, __ATOMIC_RELEASE);
@@ -222,7 +227,7 @@ SHS_INLINE int shs_counter_add(struct shs_object *counter, uint32_t index, int64
 {
 	if (shs_is_fast(counter, SHS_FAST_ADD) && shs_has_lane(counter) &&
 	    index < counter->count) {
-		shs_add_to_own((int64_t *)shs_lane_at(counter, shs_self.number - 1) + index,
+		shs_add_to_own((int64_t *)shs_lane_at(counter, shs_self.lane) + index,
 			       value);
 		return 0;
 	}

@@ -36,10 +36,11 @@ static int add_to_lane(struct shs_object *counter, uint32_t index, int64_t value
 	if (!shs_attach_if_used(counter))
 		return 0;
 	shs_thread_lane(to_handle(counter));
+	shs_thread_mark_lane(to_handle(counter));
 	if (!shs_is_fast(counter, SHS_FAST_ADD) || !shs_has_lane(counter) ||
 	    index >= counter->count)
 		return 0;
-	shs_add_to_own((int64_t *)shs_lane_at(counter, shs_self.number - 1) + index, value);
+	shs_add_to_own((int64_t *)shs_lane_at(counter, shs_self.lane) + index, value);
 	return 1;
 }
 

@@ -97,6 +97,7 @@ void shs_thread_enter(void);
 uint32_t shs_thread_lane(const struct handle *handle);
 void shs_thread_name_lane(const struct handle *handle, uint32_t lane);
 void shs_thread_holds(struct handle *handle, uint32_t mode);
+void shs_thread_mark_lane(const struct handle *handle);
 int shs_thread_holds_more(struct handle *handle);
 int shs_thread_holds_less(struct handle *handle);
 int shs_thread_is_nested(struct handle *handle);

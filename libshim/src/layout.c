@@ -14,6 +14,7 @@ static_assert(sizeof(struct shs_sqe) == 16, "shs_sqe");
 static_assert(sizeof(struct shs_ioc_attach) == 64, "shs_ioc_attach");
 static_assert(sizeof(struct shs_control) == 64, "shs_control");
 static_assert(sizeof(struct shs_shared) == SHS_VALUE_OFFSET, "shs_shared");
+static_assert(sizeof(struct shs_private) == SHS_LANES_OFFSET, "shs_private");
 static_assert(sizeof(struct shs_thread) == 64, "shs_thread");
 static_assert(sizeof(struct shs_ioc_lock) == 32, "shs_ioc_lock");
 static_assert(sizeof(struct shs_ioc_batch) == 32, "shs_ioc_batch");

@@ -35,23 +35,23 @@ static uint32_t last_epoch;		/* which is copied */
 __thread struct shs_self shs_self = { .here = &nowhere, .epoch = 1 };
 static __thread int asked;	/* for a number */
 
-static int take_number(void)
+static void take_number(void)
 {
-	uint64_t old = atomic_load_explicit(&taken, memory_order_relaxed);
-	int bit;
+	uint64_t old = atomic_load_explicit(&taken, memory_order_relaxed), bit;
 
 	do {
-		if (!~old)
-			return 0;
-		bit = __builtin_ctzll(~old);
-	} while (!atomic_compare_exchange_weak(&taken, &old, old | UINT64_C(1) << bit));
-	return bit + 1;
+		bit = ~old & (old + 1);		/* the lowest that is free, or none */
+		if (!bit)
+			return;
+	} while (!atomic_compare_exchange_weak(&taken, &old, old | bit));
+	shs_self.lane = __builtin_ctzll(bit);
+	shs_self.bit = bit;
 }
 
 /* The lane of this thread's own, or -1; lanes is how many the attachment has. */
 static int own_lane(uint32_t lanes)
 {
-	return shs_self.number && shs_self.number < lanes ? (int)shs_self.number - 1 : -1;
+	return shs_self.bit && shs_self.lane + 1 < lanes ? (int)shs_self.lane : -1;
 }
 
 static struct shs_thread *slot_of(const struct handle *handle, uint32_t lane)
@@ -115,17 +115,32 @@ uint32_t shs_thread_lane(const struct handle *handle)
 	shs_thread_enter();
 	if (!asked) {
 		asked = 1;
-		shs_self.number = take_number();
+		take_number();
 	}
 	lane = own_lane(lanes);
 	return lane < 0 ? lanes - 1 : (uint32_t)lane;
 }
 
+/* From then on the kernel looks at this thread's lane, and the fast paths use it. */
+void shs_thread_mark_lane(const struct handle *handle)
+{
+	struct shs_private *head = handle->object.lanes;
+
+	if (!shs_attached_here(handle) || own_lane(handle->object.lane_count) < 0 ||
+	    head->used & shs_self.bit)
+		return;
+	SHS_STEP("lane: mark");
+	__atomic_fetch_or(&head->used, shs_self.bit, __ATOMIC_SEQ_CST);
+	SHS_STEP("lane: marked");
+}
+
 /* So that the kernel knows a reader that would wait for itself. */
 void shs_thread_name_lane(const struct handle *handle, uint32_t lane)
 {
-	if (shs_attached_here(handle) && (int)lane == own_lane(handle->object.lane_count))
-		write_slot(handle, lane);
+	if (!shs_attached_here(handle) || (int)lane != own_lane(handle->object.lane_count))
+		return;
+	write_slot(handle, lane);
+	shs_thread_mark_lane(handle);
 }
 
 static uint32_t *mark(struct handle *handle, uint32_t mode)
@@ -248,8 +263,7 @@ static void release_reads(struct handle *handle)
 	slot = lane < 0 ? NULL : slot_of(handle, lane);
 	if (!slot)
 		return;
-	count = (void *)((char *)handle->object.lanes +
-			 (size_t)lane * handle->object.lane_stride);
+	count = shs_lane_at(&handle->object, lane);
 	while (__atomic_load_n(count, __ATOMIC_RELAXED)) {
 		if (release(handle, SHS_MODE_READ, lane) < 0)
 			break;
@@ -270,13 +284,15 @@ static void release_all(struct handle *handle)
 /* Destructors of other keys may lock again: then this comes again too. */
 static void end(void *unused)
 {
+	uint64_t bit;
+
 	(void)unused;
 	SHS_STEP("end");
 	shs_each_attached(release_all);
 	SHS_STEP("end: all released");
-	if (shs_self.number)
-		atomic_fetch_and(&taken, ~(UINT64_C(1) << (shs_self.number - 1)));
-	shs_self.number = 0;
+	bit = shs_self.bit;
+	shs_self.bit = 0;
+	atomic_fetch_and(&taken, ~bit);
 	shs_self.here = &nowhere;
 	asked = 0;
 	SHS_STEP("ended");
@@ -321,7 +337,7 @@ void shs_thread_forked(void)
 {
 	int was_known = shs_self.epoch == last_epoch && shs_self.here != &nowhere;
 
-	atomic_store(&taken, shs_self.number ? UINT64_C(1) << (shs_self.number - 1) : 0);
+	atomic_store(&taken, shs_self.bit);
 	if (!shs_thread_has_epochs())
 		return;
 	shs_thread_new_epoch();

@@ -267,7 +267,7 @@ struct shs_ioc_attach {
 	__u32 value_offset;	/* of the value or slot 0 in the shared region (once: control) */
 	__u32 slot_stride;	/* of slot 1 from slot 0: cell, SHS_INIT_COMMIT; else 0 */
 	__u32 lanes;		/* number of lanes in the private region, may be 0 */
-	__u32 lane_stride;	/* bytes from one lane to the next; the first is at 0 */
+	__u32 lane_stride;	/* bytes from one lane to the next, from SHS_LANES_OFFSET */
 	__u32 threads;		/* number of thread slots */
 	__u32 threads_offset;	/* of the first struct shs_thread in the private region */
 };
@@ -308,6 +308,18 @@ struct shs_shared {
 };
 
 #define SHS_VALUE_OFFSET	64
+
+/*
+ * First bytes of the private region; lanes begin at SHS_LANES_OFFSET.  The kernel looks
+ * only at lanes in use: those that its calls counted in, and lane n if bit n of used is
+ * set.  So who writes a lane by itself sets its bit before that, for good.
+ */
+struct shs_private {
+	__u64 used;
+	__u64 pad[7];
+};
+
+#define SHS_LANES_OFFSET	64
 
 /* One per thread in the private region; written by the library, a hint to the kernel. */
 struct shs_thread {

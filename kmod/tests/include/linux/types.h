@@ -34,6 +34,8 @@ typedef struct {
 #define S32_MAX INT32_MAX
 
 #define BIT(nr) (1UL << (nr))
+#define BIT_ULL(nr) (1ULL << (nr))
+#define __ffs64(x) ((u32)__builtin_ctzll(x))
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
