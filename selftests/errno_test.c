@@ -249,6 +249,7 @@ static void start_waiters(void)
 		_exit(1);
 	}
 	SHS_AWAIT(fd[AWAITED], info.waiters == 1);
+	SHS_AWAIT(fd[MUTEX2], !info.state);	/* queued, it lets go of it */
 }
 
 static __s32 batch_fds[5][2];

@@ -504,7 +504,8 @@ TEST_F(lib_policy, commit_and_wait)
 		if (!child)
 			_exit(wait_with_pointers(mutex, 9 + times));
 		SHS_AWAIT(shs_object_fd(condvar), info.waiters == 1);
-		EXPECT_EQ(0, shs_value_write(mutex, 0, &(int64_t){ 9 }, 8, 0, past()));
+		EXPECT_EQ(0, shs_value_write(mutex, 0, &(int64_t){ 9 }, 8, 0,
+					     shs_deadline_never()));
 		for (int i = 0; i < times; i++) {
 			shs_scope(num, shs_mutex_hold(mutex)) {
 				++*(int64_t *)num.value;

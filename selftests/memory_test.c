@@ -619,28 +619,30 @@ static int fill_group(FIXTURE_DATA(group) *self)
 {
 	struct shs_att att;
 	struct statfs now;
-	int fd[1000], n = 0, err = 0, attached;
+	int fd[1000], n = 0, tries = 0, err, attached;
 
 	if (shs_cgroup_add(&self->group, getpid()) ||
 	    shs_put_file("/proc/self/oom_score_adj", "-1000"))
 		return 1;
-	while (n < ARRAY_SIZE(fd) && !err) {
-		fd[n] = large();
-		if (fd[n] < 0)
-			err = fd[n];
-		else
-			n++;
-	}
-	if (err != -ENOMEM || n < 10)
-		return 2;
-	/* What failed has left nothing: as many objects as there are. */
-	do
-		statfs(SHS_DIR, &now);
-	while (self->empty.f_ffree - now.f_ffree != n);
-	attached = shs_attach(&att, fd[0]);
+	/* Bytes that another processor keeps in reserve come back late: until it is full. */
+	do {
+		for (err = 0; n < ARRAY_SIZE(fd) && !err; n += !err) {
+			fd[n] = large();
+			err = fd[n] < 0 ? fd[n] : 0;
+		}
+		if (err != -ENOMEM || n < 10)
+			return 2;
+		/* What failed has left nothing: as many objects as there are. */
+		do
+			statfs(SHS_DIR, &now);
+		while (self->empty.f_ffree - now.f_ffree != n);
+		attached = shs_attach_only(&att, fd[tries++]);
+		if (!attached)
+			close(att.fd);
+	} while (!attached && tries < n);
 	if (attached != -ENOMEM)
 		return 3;
-	if (shs_info(fd[0]).attachments)
+	if (shs_info(fd[tries - 1]).attachments)
 		return 4;
 	/* What there is works. */
 	if (shs_op(fd[0], &SHS_OP(WRITE, .flags = SHS_OP_BYTES, .len = 5,
@@ -725,18 +727,18 @@ TEST_F(group, holder_out_of_memory)
 /*
  * It takes long to take the memory of a large process away. Who comes meanwhile need
  * not wait for the end of that: when it has the lock, most of the memory is still
- * there. Whether it looks in time is chance, so it may try again.
+ * there. Whether it looks in time is chance, so it tries until it did.
  */
 TEST_F(group, large_holder)
 {
 	const char *mib = getenv("SHS_TOUCH_MIB");
 	size_t size = (mib ? strtoul(mib, NULL, 10) : 64) * MIB;
-	int fd = shs_create(SHS_KIND_MUTEX, SHS_TYPE_U64, 1), tries = 0;
+	int fd = shs_create(SHS_KIND_MUTEX, SHS_TYPE_U64, 1);
 	long long left = 0;
 	struct shs_att att;
 
 	ASSERT_EQ(0, shs_attach(&att, fd));
-	while (left < size / 2 && tries++ < 20) {
+	while (left < size / 2 && __test_passed(_metadata)) {
 		pid_t child = shs_fork();
 		int got;
 
@@ -761,7 +763,6 @@ TEST_F(group, large_holder)
 		EXPECT_EQ(0, shs_unlock(&att));
 		EXPECT_EQ(0, shs_info(fd).state);
 	}
-	EXPECT_LE(size / 2, left);
 }
 
 TEST_HARNESS_MAIN

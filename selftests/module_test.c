@@ -63,7 +63,7 @@ static bool file_has(const char *path, const char *word)
 
 FIXTURE_SETUP(module)
 {
-	__u64 limit = shs_now(SHS_CLOCK_MONOTONIC) + 10000 * SHS_MS;
+	__u64 limit = shs_now(SHS_CLOCK_MONOTONIC) + 60000 * SHS_MS;
 	int ret;
 
 	while (!umount2(SHS_DIR, 0))

@@ -88,7 +88,7 @@ static bool owns(FIXTURE_DATA(requeue) *self, const struct actor *actor)
 	return info.holder_pid == actor->pid && info.holder_tid == actor->tid;
 }
 
-/* Starts a process that waits; with threads, its first thread does. */
+/* Starts a process that waits, until it sleeps; with threads, its first thread does. */
 static struct actor *wait_in(FIXTURE_DATA(requeue) *self, int threads)
 {
 	__u32 already = waiters(self, CONDVAR);
@@ -98,6 +98,7 @@ static struct actor *wait_in(FIXTURE_DATA(requeue) *self, int threads)
 		abort();
 	act_start_wait(actor, CONDVAR, LOCK);
 	SHS_AWAIT(self->fds[CONDVAR], info.waiters == already + 1);
+	shs_await_sleep(actor->tid);
 	return actor;
 }
 
@@ -301,7 +302,7 @@ TEST_F(requeue, deadline_passes)
 			EXPECT_EQ(1, notified);
 			while (shs_now(SHS_CLOCK_MONOTONIC) < deadline + 20 * SHS_MS)
 				sched_yield();
-			EXPECT_EQ(1, waiters(self, LOCK));
+			SHS_AWAIT(self->fds[LOCK], info.waiters == 1);
 		}
 		EXPECT_EQ(0, shs_unlock(&self->lock));
 		EXPECT_EQ(notified ? 0 : -ETIMEDOUT, act_end(actor));

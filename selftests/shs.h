@@ -547,6 +547,25 @@ static inline bool shs_is_gone(pid_t child)
 	return info.si_pid == child;
 }
 
+/*
+ * Until a thread that was seen to queue also sleeps: who waits at a condvar queues first,
+ * then gives the mutex away, and goes to sleep then. Only sleepers are moved by a notify.
+ */
+static inline void shs_await_sleep(pid_t thread)
+{
+	char path[40], text[400], state = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", thread);
+	while (state != 'S') {
+		FILE *stat = fopen(path, "r");
+
+		if (!stat || !fgets(text, sizeof(text), stat) || !strrchr(text, ')'))
+			abort();
+		fclose(stat);
+		state = strrchr(text, ')')[2];
+	}
+}
+
 /* For a child with nothing more to do: a signal that it handles is no reason to go on. */
 static inline __attribute__((noreturn)) void shs_until_killed(void)
 {

@@ -666,7 +666,7 @@ static bool as_before(FIXTURE_DATA(soak) *self)
 
 static void expect_as_before(struct __test_metadata *_metadata, FIXTURE_DATA(soak) *self)
 {
-	__u64 limit = shs_now(SHS_CLOCK_MONOTONIC) + 20000 * SHS_MS;
+	__u64 limit = shs_now(SHS_CLOCK_MONOTONIC) + 60000 * SHS_MS;
 
 	while (!as_before(self) && shs_now(SHS_CLOCK_MONOTONIC) < limit)
 		sched_yield();

@@ -23,7 +23,7 @@
 #define EPISODE		20	/* kills; then all come to an end, and it begins anew */
 #define PLACES		8	/* in the queue */
 #define CELL_WORDS	5	/* 40 bytes */
-#define LATE_NS		(20000 * SHS_MS)	/* a guest may be starved for long */
+#define LATE_NS		(120000 * SHS_MS)	/* a guest may be starved for long */
 
 enum { MUTEX, RWLOCK, ONCE, CONDVAR, QUEUE, COUNTER, CELL, OBJECTS };
 
@@ -798,13 +798,22 @@ static void kill_one(struct __test_metadata *_metadata, FIXTURE_DATA(stress) *se
 	self->dead++;
 }
 
+/* However slow the machine: everything was used, and so many died of it. */
+static bool enough(FIXTURE_DATA(stress) *self)
+{
+	for (int i = 0; i < OBJECTS; i++)
+		if (i != CONDVAR && !self->common->rounds[i])
+			return false;
+	return self->dead >= self->kills;
+}
+
 static void kill_at_random(struct __test_metadata *_metadata, FIXTURE_DATA(stress) *self)
 {
 	self->common->stop = 0;
 	memset(self->common->ended, 0, sizeof(self->common->ended));
 	for (int i = 0; i < self->processes; i++)
 		self->child[i] = start(self, i);
-	for (int n = 0; n < EPISODE && self->dead < self->kills && !is_wrong(self); n++) {
+	for (int n = 0; n < EPISODE && !enough(self) && !is_wrong(self); n++) {
 		struct timespec pace = { .tv_nsec = number(&self->random) % (6 * SHS_MS) };
 		int victim = number(&self->random) % self->processes;
 
@@ -974,7 +983,7 @@ static void check_remains(struct __test_metadata *_metadata, FIXTURE_DATA(stress
 			EXPECT_EQ(1, shs_info(self->fd[set][i]).attachments);
 			detach(_metadata, &self->att[set][i]);
 			EXPECT_EQ(0, shs_info(self->fd[set][i]).attachments);
-			EXPECT_EQ(1, shs_info(self->fd[set][i]).opens);
+			SHS_AWAIT(self->fd[set][i], info.opens == 1);
 			close(self->fd[set][i]);
 		}
 	}
@@ -983,7 +992,7 @@ static void check_remains(struct __test_metadata *_metadata, FIXTURE_DATA(stress
 /* The kernel may close the last of io_uring's files a little later than its process. */
 static void check_limits(struct __test_metadata *_metadata, FIXTURE_DATA(stress) *self)
 {
-	__u64 limit = shs_now(SHS_CLOCK_MONOTONIC) + 10000 * SHS_MS;
+	__u64 limit = shs_now(SHS_CLOCK_MONOTONIC) + 60000 * SHS_MS;
 	struct statfs now;
 
 	do {
@@ -998,7 +1007,7 @@ static void stress(struct __test_metadata *_metadata, FIXTURE_DATA(stress) *self
 {
 	struct common *common = self->common;
 
-	while (self->dead < self->kills && !is_wrong(self)) {
+	while (!enough(self) && !is_wrong(self)) {
 		kill_at_random(_metadata, self);
 		let_end(_metadata, self);
 	}
@@ -1011,10 +1020,6 @@ static void stress(struct __test_metadata *_metadata, FIXTURE_DATA(stress) *self
 	check_limits(_metadata, self);
 	EXPECT_EQ(0, common->wrong) TH_LOG("the first of them: %s", common->what);
 	EXPECT_GT(LATE_NS, common->late_ns);
-	for (int i = 0; i < OBJECTS; i++) {
-		if (i != CONDVAR)
-			EXPECT_LT(0, common->rounds[i]) TH_LOG("object %d was never used", i);
-	}
 	TH_LOG("seed %#llx, %lu processes, %lu kills, %d heirs, latest return %llu us",
 	       SEED, self->processes, self->dead, common->heirs, common->late_ns / 1000);
 	TH_LOG("rounds: mutex %llu rwlock %llu once %llu queue %llu counter %llu cell %llu",

@@ -309,6 +309,7 @@ TEST_F(threads, waiters_alone)
 	SHS_AWAIT(fds[0], info.waiters == 1);
 	EXPECT_EQ(1, shs_threads(fds[0], self->list, LIST));
 	EXPECT_WAITER(0, fds[0], W, &a[0]);
+	shs_await_sleep(a[0].tid);
 	/* Notified it waits for the mutex. */
 	EXPECT_EQ(0, shs_lock(&self->mine));
 	EXPECT_EQ(0, shs_op(fds[0], &SHS_OP(NOTIFY, .arg = 1)));

@@ -345,7 +345,7 @@ TEST_F(trace, requeue)
 	EXPECT_EQ(0, act_lock(a, 0));
 	act_start_wait(a, 1, 0);
 	SHS_AWAIT(fds[1], info.waiters == 1);
-	SHS_AWAIT(self->fd, !(info.state & SHS_STATE_HELD));	/* queued, it lets go of it */
+	shs_await_sleep(a->tid);	/* queued, it lets go of the mutex and sleeps */
 	EXPECT_EQ(0, shs_lock(&self->mine));
 	look(self);
 	EXPECT_EQ(3, self->count);
