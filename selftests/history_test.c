@@ -24,7 +24,7 @@
 #define BATCH		100	/* histories, after which another object is used */
 #define OBJECTS_MAX	100	/* at a time */
 #define CELL_WORDS	512	/* the largest */
-#define STUCK_NS	(60000 * SHS_MS)	/* a guest may be starved for long */
+#define STUCK_NS	(120000 * SHS_MS)	/* a guest may be starved for long */
 
 #define STOP (~0U)
 
