@@ -1439,7 +1439,7 @@ static void give_up(FIXTURE_DATA(history) *self)
 }
 
 /* What processes see of an object is what they would see if one came after the other. */
-TEST_F_TIMEOUT(history, is_linearizable, 300)
+TEST_F_TIMEOUT(history, is_linearizable, 900)
 {
 	for (unsigned int i = 0; i < self->plan.histories; i++) {
 		if (i % (self->batch * self->objects) == 0) {

@@ -40,7 +40,7 @@
 
 /* A kernel full of detectors under emulation is a hundred times slower. */
 #undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT 120
+#define TEST_TIMEOUT_DEFAULT 300
 
 #define SHS_DIR "/dev/shstate"
 #define SHS_NOBODY 65534

@@ -46,7 +46,7 @@ run() { # FILE ARGUMENTS...
 	echo "<6>shstate: test $name" >/dev/kmsg
 	begin=$(cut -d. -f1 /proc/uptime)
 	echo "# start $name"
-	timeout -k 5 $((300 * SHSTATE_SLOW + 20 * SHS_SOAK)) "$@"
+	timeout -k 5 $((900 * SHSTATE_SLOW + 20 * SHS_SOAK)) "$@"
 	status=$?
 	echo "# $name took $(($(cut -d. -f1 /proc/uptime) - begin)) s"
 	echo "# end $name $status"
