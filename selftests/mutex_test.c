@@ -731,6 +731,22 @@ static void use_one_processor(void)
 	sched_setaffinity(0, sizeof(one), &one);
 }
 
+/* A child that locks, holds until it is told to end, and exits with the outcome. */
+static pid_t holder(FIXTURE_DATA(mutex) *self, int fd)
+{
+	pid_t child = shs_fork();
+	struct shs_att att;
+	int ret;
+
+	if (child)
+		return child;
+	if (shs_attach(&att, fd))
+		_exit(255);
+	ret = shs_lock(&att);
+	shs_hear(&self->go);
+	_exit(-ret);
+}
+
 /*
  * Releases and tries to get it back at once. Nobody else runs on this processor in
  * between: whoever the lock was not handed to could not have taken it.
@@ -763,9 +779,10 @@ TEST_F(mutex, fifo_no_barging)
 		EXPECT_TRUE(got == 0 || got == -EOWNERDEAD);
 		/* Every fast path has to come to the kernel for that. */
 		EXPECT_NE(0, word(&self->mine) & SHS_WORD_KERNEL);
-		child = locker(fd, LOCK_FOREVER);
+		child = holder(self, fd);
 		SHS_AWAIT(fd, info.waiters == 1);
 		EXPECT_EQ(-EBUSY, unlock_and_trylock(&self->mine));
+		shs_say(&self->go);
 		EXPECT_EQ(0, shs_reap(child));
 	}
 }
@@ -781,12 +798,13 @@ TEST_F(mutex, old_waiter_is_handed_the_lock)
 
 	use_one_processor();
 	EXPECT_EQ(0, shs_lock(&self->mine));
-	child = locker(self->fd, LOCK_FOREVER);
+	child = holder(self, self->fd);
 	SHS_AWAIT(self->fd, info.waiters == 1);
 	since = shs_now(SHS_CLOCK_MONOTONIC);
 	while (shs_now(SHS_CLOCK_MONOTONIC) < since + 3 * SHS_MS)
 		;
 	EXPECT_EQ(-EBUSY, unlock_and_trylock(&self->mine));
+	shs_say(&self->go);
 	EXPECT_EQ(0, shs_reap(child));
 }
 
