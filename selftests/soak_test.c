@@ -25,7 +25,7 @@
 #define CELL_WORDS	5
 #define SHORT_MS	3000	/* of killing, in the suite */
 
-enum { MUTEX, RWLOCK, STORE, CONDVAR, ONCE, ATOMIC, COUNTER, CELL, OBJECTS };
+enum { MUTEX, RWLOCK, STORE, CONDVAR, ONCE, ATOMIC, COUNTER, CELL, LIVE, OBJECTS };
 enum { FIRST, SECOND, ADDED, WORDS };			/* of mutex and rwlock */
 enum { PUT, TAKEN, PLACE, STORE_WORDS = PLACE + PLACES };
 enum { MUTEX_PAIR, MUTEX_ADD, RWLOCK_PAIR, STORE_PUT, STORE_TAKEN, SUM, COUNT, SUMS };
@@ -43,6 +43,7 @@ struct common {
 	volatile int inside;	/* the once */
 	volatile __u64 rounds[OBJECTS + 1], ends;
 	struct tally tally[PROCESSES][THREADS][SUMS];
+	__u64 live[PROCESSES][THREADS];	/* of the process that is there now */
 };
 
 static struct common *common;
@@ -60,14 +61,16 @@ static const struct {
 	const char *name;
 	struct shs_spec spec;
 } objects[OBJECTS] = {
-	[MUTEX] = { "mutex", { SHS_KIND_MUTEX, SHS_TYPE_I64, WORDS } },
-	[RWLOCK] = { "rwlock", { SHS_KIND_RWLOCK, SHS_TYPE_I64, WORDS } },
+	[MUTEX] = { "mutex", { SHS_KIND_MUTEX, SHS_TYPE_I64, WORDS,
+			       SHS_INIT_STRICT | SHS_INIT_COMMIT } },
+	[RWLOCK] = { "rwlock", { SHS_KIND_RWLOCK, SHS_TYPE_I64, WORDS, SHS_INIT_DETECT } },
 	[STORE] = { "store", { SHS_KIND_MUTEX, SHS_TYPE_I64, STORE_WORDS, SHS_INIT_FIFO } },
 	[CONDVAR] = { "condvar", { SHS_KIND_CONDVAR } },
 	[ONCE] = { "once", { SHS_KIND_ONCE } },
 	[ATOMIC] = { "atomic", { SHS_KIND_ATOMIC, SHS_TYPE_I64, 2 } },
 	[COUNTER] = { "counter", { SHS_KIND_COUNTER, SHS_TYPE_I64, 1 } },
 	[CELL] = { "cell", { SHS_KIND_CELL, SHS_TYPE_BYTES, 8 * CELL_WORDS } },
+	[LIVE] = { "live", { SHS_KIND_COUNTER, SHS_TYPE_I64, 1, SHS_INIT_LIVE } },
 };
 
 static void wrong(const char *format, ...)
@@ -128,7 +131,36 @@ static bool got(const char *what, int ret)
 }
 
 /*
- * Mutex and rwlock: a pair of words that differ only in the middle of a change
+ * Mutex: a pair of words that are changed together by a commit, and never differ.
+ * Each owner is told of a death until one declares the pair good.
+ */
+static void change_half(struct thread *me, volatile __s64 *pair)
+{
+	__s64 old = pair[FIRST];
+
+	if (pair[SECOND] != old)
+		wrong("what was not committed is there: %lld %lld", old, pair[SECOND]);
+	pair[FIRST] = old + 1;
+	linger(me);
+	if (pair[FIRST] != old + 1 || pair[SECOND] != old)
+		wrong("two at a time changed a copy");
+}
+
+static void commit_pair(struct thread *me, volatile __s64 *pair, int told)
+{
+	change_half(me, pair);
+	pair[SECOND] = pair[FIRST];
+	linger(me);
+	if (told)
+		must("consistent", shs_mutex_consistent(object[MUTEX]));
+	me->tally[MUTEX_PAIR].begun++;
+	must("commit", shs_commit(object[MUTEX]));
+	me->tally[MUTEX_PAIR].done++;
+	change_half(me, pair);	/* which nobody shall see */
+}
+
+/*
+ * Rwlock: a pair of words that differ only in the middle of a change
  */
 static void check_pair(const volatile __s64 *pair, int told)
 {
@@ -163,7 +195,7 @@ static void use_mutex(struct thread *me)
 	shs_guard(held, shs_mutex_hold_until(object[MUTEX], some_limit(me)));
 
 	if (got("hold", held.status))
-		change_pair(me, held.value, held.status, MUTEX_PAIR);
+		commit_pair(me, held.value, held.status);
 }
 
 static void use_mutex_fairly(struct thread *me)
@@ -173,7 +205,7 @@ static void use_mutex_fairly(struct thread *me)
 
 	if (!got("lock", ret))
 		return;
-	change_pair(me, shs_mutex_value(object[MUTEX]), ret, MUTEX_PAIR);
+	commit_pair(me, shs_mutex_value(object[MUTEX]), ret);
 	must("unlock", shs_mutex_unlock_fair(object[MUTEX]));
 }
 
@@ -197,8 +229,12 @@ static void use_write(struct thread *me)
 {
 	shs_guard(held, shs_rwlock_hold_write_until(object[RWLOCK], some_limit(me)));
 
-	if (got("write", held.status))
-		change_pair(me, held.value, held.status, RWLOCK_PAIR);
+	if (!got("write", held.status))
+		return;
+	change_pair(me, held.value, held.status, RWLOCK_PAIR);
+	/* The only circle that there is: got() says so of all other waits. */
+	if (!chance(me, 8) && shs_rwlock_write(object[RWLOCK]) != -EDEADLK)
+		wrong("a writer waits for itself");
 }
 
 static void look_at_pair(struct thread *me, const volatile __s64 *pair, int told)
@@ -423,6 +459,19 @@ static void use_counter(struct thread *me)
 	}
 }
 
+/* What this thread added is there, and nothing of it goes while its process lives. */
+static void use_live(struct thread *me)
+{
+	__u64 *mine = &common->live[me->place][me->number];
+	int64_t sum;
+
+	must("count", shs_counter_add(object[LIVE], 0, 1));
+	__atomic_store_n(mine, *mine + 1, __ATOMIC_RELEASE);
+	must("read", shs_counter_read(object[LIVE], 0, &sum));
+	if (sum < (int64_t)*mine)
+		wrong("of %llu that live only %lld", *mine, (long long)sum);
+}
+
 static void check_cell(const char *how, const __u64 *words)
 {
 	for (int i = 1; i < CELL_WORDS; i++)
@@ -497,10 +546,9 @@ static void use_fork(struct thread *me)
 		return;
 	}
 	shs_scope(held, shs_mutex_hold_until(object[MUTEX], shs_deadline_in(SHS_MS))) {
-		volatile __s64 *pair = held.value;
-
-		check_pair(pair, held.status);
-		pair[SECOND] = pair[FIRST];
+		check_pair(held.value, 0);
+		if (held.status)
+			must("consistent", shs_mutex_consistent(object[MUTEX]));
 	}
 	_exit(0);
 }
@@ -522,7 +570,7 @@ static void *end_holding(void *argument)
 	case 0:
 		ret = shs_mutex_lock(object[MUTEX]);
 		if (got("lock", ret))
-			change_first(&me, shs_mutex_value(object[MUTEX]), ret, MUTEX_PAIR);
+			change_half(&me, shs_mutex_value(object[MUTEX]));
 		break;
 	case 1:
 		ret = shs_rwlock_write(object[RWLOCK]);
@@ -566,7 +614,7 @@ static const struct {
 	{ use_write, RWLOCK }, { use_read, RWLOCK }, { use_read, RWLOCK },
 	{ use_upgradable, RWLOCK }, { use_store, STORE }, { use_store, STORE },
 	{ use_once, ONCE }, { use_atomic, ATOMIC }, { use_counter, COUNTER },
-	{ use_cell, CELL }, { use_name, OBJECTS }, { use_fork, OBJECTS },
+	{ use_cell, CELL }, { use_live, LIVE }, { use_name, OBJECTS }, { use_fork, OBJECTS },
 	{ use_thread, OBJECTS },
 };
 
@@ -610,32 +658,53 @@ static void be_killed(int place, unsigned long serial)
 		pthread_join(other[i], NULL);
 	while (__atomic_load_n(&ending, __ATOMIC_ACQUIRE))
 		poll(NULL, 0, 1);
+	/* What it added is there until it ends. */
+	while (__atomic_load_n(&common->stop, __ATOMIC_ACQUIRE) != 2)
+		poll(NULL, 0, 1);
 	_exit(0);
 }
 
 /*
- * The caches of the module, where the kernel tells of them each alone
+ * The caches of the module. The runner boots with slab_nomerge, so that they are its own.
  */
+enum { UNKNOWN = -1, UNREADABLE = -2 };	/* the kernel tells of no cache; of these not */
+
+static int open_cache(const char *cache, const char *file, int flags)
+{
+	char path[80];
+
+	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/%s", cache, file);
+	return open(path, flags);
+}
+
+/* Without SLUB_DEBUG the kernel counts those in slabs that are not full. */
 static long cached(const char *cache)
 {
-	char path[80], text[20] = "";
+	int shrink, objects;
+	char text[20] = "";
+	bool done;
+
+	if (access("/sys/kernel/slab", F_OK))
+		return UNKNOWN;
+	shrink = open_cache(cache, "shrink", O_WRONLY);
+	done = shrink >= 0 && write(shrink, "1", 1) == 1;
+	objects = open_cache(cache, "objects", O_RDONLY);
+	if (objects < 0)
+		objects = open_cache(cache, "objects_partial", O_RDONLY);
+	done = done && objects >= 0 && read(objects, text, sizeof(text) - 1) > 0;
+	close(shrink);
+	close(objects);
+	return done ? atol(text) : UNREADABLE;
+}
+
+/* Then they would be no news of the module. */
+static bool is_merged(const char *cache)
+{
+	char path[80];
 	struct stat is;
-	int fd;
 
 	snprintf(path, sizeof(path), "/sys/kernel/slab/%s", cache);
-	if (lstat(path, &is) || S_ISLNK(is.st_mode))	/* shared with others */
-		return -1;
-	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/shrink", cache);
-	fd = open(path, O_WRONLY);
-	if (fd < 0 || write(fd, "1", 1) != 1)
-		return -1;
-	close(fd);
-	snprintf(path, sizeof(path), "/sys/kernel/slab/%s/objects", cache);
-	fd = open(path, O_RDONLY);
-	if (fd < 0 || read(fd, text, sizeof(text) - 1) < 0)
-		return -1;
-	close(fd);
-	return atol(text);
+	return !lstat(path, &is) && S_ISLNK(is.st_mode);
 }
 
 FIXTURE(soak) {
@@ -692,6 +761,10 @@ FIXTURE_SETUP(soak)
 	common = shs_common(sizeof(*common));
 	self->random = SEED;
 	remember(self);
+	ASSERT_NE(UNREADABLE, self->objects);
+	ASSERT_NE(UNREADABLE, self->attachments);
+	ASSERT_FALSE(is_merged("shs_object") || is_merged("shs_attachment"))
+		TH_LOG("with others: boot with slab_nomerge");
 }
 
 FIXTURE_TEARDOWN(soak)
@@ -706,6 +779,7 @@ static void start(FIXTURE_DATA(soak) *self, int place)
 	unsigned long serial = self->started++;
 
 	common->running[place] = THREADS;
+	memset(common->live[place], 0, sizeof(common->live[place]));
 	self->child[place] = shs_fork();
 	if (!self->child[place])
 		be_killed(place, serial);
@@ -755,6 +829,17 @@ static bool all_stopped(FIXTURE_DATA(soak) *self)
 	return running == shs_info(self->fd[CONDVAR]).waiters;
 }
 
+/* Exactly what those added who live: of the dead nothing is left. */
+static void check_live(struct __test_metadata *_metadata, FIXTURE_DATA(soak) *self)
+{
+	__u64 sum = 0;
+
+	for (int i = 0; i < self->processes; i++)
+		for (int n = 0; n < THREADS && self->child[i]; n++)
+			sum += __atomic_load_n(&common->live[i][n], __ATOMIC_ACQUIRE);
+	EXPECT_EQ(sum, shs_load(self->fd[LIVE], 0));
+}
+
 /* Who waits with all others gone waits in vain, or the dead had not come to tell. */
 static void check_waiters(struct __test_metadata *_metadata, FIXTURE_DATA(soak) *self)
 {
@@ -782,6 +867,7 @@ static void let_end(struct __test_metadata *_metadata, FIXTURE_DATA(soak) *self)
 		kill_one(self, i);
 	while (!all_stopped(self))
 		sched_yield();
+	check_live(_metadata, self);
 	check_waiters(_metadata, self);
 	for (int i = 1; i < self->processes; i += 2)
 		EXPECT_EQ(0, shs_reap(self->child[i]));
@@ -831,13 +917,15 @@ static void check_free(struct __test_metadata *_metadata, FIXTURE_DATA(soak) *se
 		EXPECT_EQ(0, info.attachments) TH_LOG("object %d", i);
 		EXPECT_EQ(0, info.state & ~SHS_STATE_OWNER_DIED) TH_LOG("object %d", i);
 	}
+	EXPECT_EQ(0, shs_load(self->fd[LIVE], 0));
 	for (int again = 0; again < 2; again++) {
 		int ret = shs_mutex_lock_until(object[MUTEX], soon);
 		const __s64 *pair = shs_mutex_value(object[MUTEX]);
 
 		EXPECT_TRUE(again ? !ret : held(ret));
-		if (!ret && !again)
-			EXPECT_EQ(pair[FIRST], pair[SECOND]);
+		EXPECT_EQ(pair[FIRST], pair[SECOND]);
+		if (ret)
+			EXPECT_EQ(0, shs_mutex_consistent(object[MUTEX]));
 		EXPECT_EQ(0, shs_mutex_unlock(object[MUTEX]));
 		EXPECT_TRUE(held(shs_rwlock_write_until(object[RWLOCK], soon)));
 		EXPECT_EQ(0, shs_rwlock_write_unlock(object[RWLOCK]));
@@ -882,11 +970,12 @@ TEST_F_TIMEOUT(soak, death_at_random, 7200)
 	EXPECT_EQ(0, common->wrong) TH_LOG("the first of them: %s", common->what);
 	expect_as_before(_metadata, self);
 	TH_LOG("%lu processes, %lu dead, %llu threads ended; rounds: mutex %llu rwlock %llu "
-	       "store %llu once %llu atomic %llu counter %llu cell %llu names, forks %llu",
+	       "store %llu once %llu atomic %llu counter %llu cell %llu live %llu "
+	       "names, forks %llu",
 	       self->processes, self->dead, common->ends, common->rounds[MUTEX],
 	       common->rounds[RWLOCK], common->rounds[STORE], common->rounds[ONCE],
 	       common->rounds[ATOMIC], common->rounds[COUNTER], common->rounds[CELL],
-	       common->rounds[OBJECTS]);
+	       common->rounds[LIVE], common->rounds[OBJECTS]);
 }
 
 /*
