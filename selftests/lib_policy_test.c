@@ -837,7 +837,7 @@ TEST_F(lib_policy, live_counter)
 		value = shs_counter_add(counter, 0, 100);
 		shs_say(&self->ready);
 		if (!value)
-			pause();
+			shs_until_killed();
 		_exit(1);
 	}
 	shs_hear(&self->ready);

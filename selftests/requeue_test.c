@@ -324,7 +324,7 @@ TEST_F(requeue, killed)
 	EXPECT_EQ(1, waiters(self, CONDVAR));
 	EXPECT_EQ(1, notify(self, ~0ULL));
 	EXPECT_EQ(-SIGKILL, act_kill(self->actor[1]));
-	EXPECT_EQ(1, waiters(self, LOCK));
+	SHS_AWAIT(self->fds[LOCK], info.waiters == 1);
 	EXPECT_EQ(0, shs_unlock(&self->lock));
 	EXPECT_TURN(self->actor[2]);
 	EXPECT_EQ(0, shs_info(self->fds[LOCK]).deaths);
@@ -372,7 +372,7 @@ TEST_F(requeue, attachment_of_the_lock_ends)
 
 	EXPECT_EQ(0, shs_lock(&self->lock));
 	EXPECT_EQ(1, notify(self, 1));
-	EXPECT_EQ(1, waiters(self, LOCK));
+	SHS_AWAIT(self->fds[LOCK], info.waiters == 1);
 	EXPECT_EQ(0, act_call(&first[1], unmap_lock));
 	EXPECT_EQ(-ENXIO, act_end(first));
 	SHS_AWAIT(self->fds[LOCK], info.waiters == 1);

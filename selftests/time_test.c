@@ -42,7 +42,7 @@ static int wait_here(const struct shs_scene *s, __u64 deadline, __u8 clock)
 
 	if (shs_actor_come(&a, s) || shs_actor_enter(&a))
 		return -EIO;
-	ret = shs_actor_wait(&a, deadline, clock);
+	ret = shs_actor_wait_on(&a, deadline, clock);
 	if (ret ? shs_actor_give_up(&a) : shs_actor_leave(&a))
 		return -EIO;
 	shs_actor_go(&a);
@@ -197,7 +197,7 @@ BODY(forward)
 	SHS_AWAIT(s.fd, info.waiters == others + 1);
 	ASSERT_EQ(0, step(2 * HOUR));
 	EXPECT_EQ(ETIMEDOUT, shs_reap(child));
-	EXPECT_EQ(others, shs_info(s.fd).waiters);
+	SHS_AWAIT(s.fd, info.waiters == others);
 	EXPECT_EQ(0, shs_scene_clear(&s, others));
 	for (int i = 0; i < others; i++) {
 		int got = shs_reap(late[i]);
@@ -232,7 +232,7 @@ BODY(forward_on_other_clocks)
 		if (!is_for_one(way))
 			EXPECT_EQ(-ETIMEDOUT, wait_here(&s, shs_now(SHS_CLOCK_REALTIME) - HOUR,
 							SHS_CLOCK_REALTIME));
-		EXPECT_EQ(1, shs_info(s.fd).waiters) TH_LOG("%s", clock_name[clocks[i]]);
+		SHS_AWAIT(s.fd, info.waiters == 1);
 		EXPECT_EQ(0, shs_scene_clear(&s, 1));
 		got = shs_reap(child);
 		EXPECT_EQ(0, got);
@@ -272,7 +272,7 @@ BODY(back)
 		if (in_time)
 			EXPECT_EQ(-ETIMEDOUT, wait_here(&other, monotonic, SHS_CLOCK_MONOTONIC));
 		if (in_time)
-			EXPECT_EQ(1, shs_info(s.fd).waiters);
+			SHS_AWAIT(s.fd, info.waiters == 1);
 		ASSERT_EQ(0, step(HOUR + 4 * span));
 		EXPECT_EQ(ETIMEDOUT, shs_reap(child));
 		EXPECT_EQ(0, shs_info(s.fd).waiters);
@@ -299,7 +299,7 @@ BODY(to_and_fro)
 	SHS_AWAIT(s.fd, info.waiters == 1);
 	for (int i = 0; i < 20; i++)
 		ASSERT_EQ(0, step(i % 2 ? -(__s64)HOUR : HOUR));
-	EXPECT_EQ(1, shs_info(s.fd).waiters);
+	SHS_AWAIT(s.fd, info.waiters == 1);
 	EXPECT_EQ(0, shs_scene_clear(&s, 1));
 	EXPECT_EQ(0, shs_reap(child));
 	EXPECT_TRUE(shs_scene_is_quiet(&s));

@@ -382,6 +382,17 @@ static inline int shs_actor_give_up(struct shs_actor *a)
 	return 0;
 }
 
+/* As the kernel does it for the other ways: a batch that was stopped in its middle goes on. */
+static inline int shs_actor_wait_on(struct shs_actor *a, __u64 deadline, __u8 clock)
+{
+	int ret;
+
+	do
+		ret = shs_actor_wait(a, deadline, clock);
+	while (ret == -EINTR && a->scene->way == SHS_WAY_BATCH);
+	return ret;
+}
+
 /*
  * A child that comes, enters, waits once, gives up or leaves, and exits with the
  * outcome, a negated errno; 200 and more: something else failed.
@@ -398,9 +409,7 @@ static inline pid_t shs_actor_fork(const struct shs_scene *s, __u64 deadline, __
 		_exit(200);
 	if (shs_actor_enter(&a))
 		_exit(201);
-	do	/* a batch that was stopped in the middle is not restarted by the kernel */
-		ret = shs_actor_wait(&a, deadline, clock);
-	while (ret == -EINTR && s->way == SHS_WAY_BATCH);
+	ret = shs_actor_wait_on(&a, deadline, clock);
 	if (ret ? shs_actor_give_up(&a) : shs_actor_leave(&a))
 		_exit(202);
 	_exit(-ret);
