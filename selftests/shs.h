@@ -531,9 +531,12 @@ static inline void shs_become_nobody(void)
 /* The exit status of a child, or the signal that ended it as a negative number. */
 static inline int shs_reap(pid_t child)
 {
-	int status;
+	int status, ret;
 
-	if (waitpid(child, &status, 0) != child)
+	do
+		ret = waitpid(child, &status, 0);
+	while (ret < 0 && errno == EINTR);
+	if (ret != child)
 		return 999;
 	return WIFSIGNALED(status) ? -WTERMSIG(status) : WEXITSTATUS(status);
 }
