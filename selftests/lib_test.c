@@ -1103,13 +1103,20 @@ struct relay {
 	sem_t locked, end;
 };
 
+/* Not less for a signal. */
+static void await(sem_t *sem)
+{
+	while (sem_wait(sem))
+		;
+}
+
 static void *lock_and_wait(void *argument)
 {
 	struct relay *relay = argument;
 	long ret = shs_mutex_lock(relay->mutex);
 
 	sem_post(&relay->locked);
-	sem_wait(&relay->end);
+	await(&relay->end);
 	return (void *)ret;
 }
 
@@ -1124,7 +1131,7 @@ TEST_F(lib, thread_ended_without)
 	sem_init(&relay.locked, 0, 0);
 	sem_init(&relay.end, 0, 0);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, lock_and_wait, &relay));
-	sem_wait(&relay.locked);
+	await(&relay.locked);
 	EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
 	EXPECT_EQ(0, shs_mutex_lock(self->mutex));
 	sem_post(&relay.end);
@@ -1144,7 +1151,7 @@ TEST_F(lib, thread_ended_after_close)
 	sem_init(&relay.locked, 0, 0);
 	sem_init(&relay.end, 0, 0);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, lock_and_wait, &relay));
-	sem_wait(&relay.locked);
+	await(&relay.locked);
 	shs_object_close(relay.mutex);
 	EXPECT_EQ(-EOWNERDEAD, shs_mutex_try_lock(self->mutex));
 	sem_post(&relay.end);
@@ -1163,7 +1170,7 @@ TEST_F(lib, thread_ended_in_child)
 	sem_init(&relay.locked, 0, 0);
 	sem_init(&relay.end, 0, 0);
 	ASSERT_EQ(0, pthread_create(&thread, NULL, lock_and_wait, &relay));
-	sem_wait(&relay.locked);
+	await(&relay.locked);
 	child = shs_fork();
 	if (!child) {
 		struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_I32);
