@@ -559,7 +559,8 @@ TEST_F(fast, atomic)
 			int opcode = opcodes[rand_r(&seed) % ARRAY_SIZE(opcodes)];
 			__s64 arg = numbers[rand_r(&seed) % ARRAY_SIZE(numbers)];
 			__s64 expected = numbers[rand_r(&seed) % ARRAY_SIZE(numbers)];
-			int index = rand_r(&seed) % 4, order = rand_r(&seed) % 5, ret;
+			int index = rand_r(&seed) % 4, order = (int)(rand_r(&seed) % 7) - 1, ret;
+			int failure = (int)(rand_r(&seed) % 7) - 1;
 			int64_t old = 4711, found = expected;
 			struct shs_ioc_op op = { .op = opcode, .index = index, .order = order };
 
@@ -575,9 +576,9 @@ TEST_F(fast, atomic)
 				ret = shs_atomic_store(here, index, arg, order);
 				break;
 			case SHS_OP_CMPXCHG:
-				op.order_failure = SHS_RELAXED;
+				op.order_failure = failure;
 				ret = shs_atomic_compare_exchange(here, index, &found, arg, order,
-								  SHS_RELAXED);
+								  failure);
 				break;
 #define CASE(OP, name)								\
 			case SHS_OP_##OP:					\

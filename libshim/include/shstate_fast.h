@@ -14,12 +14,16 @@
 #ifndef SHSTATE_FAST_H
 #define SHSTATE_FAST_H
 
+#include <errno.h>
+
 /* What a handle's mode allows; 0 until it is attached. */
 #define SHS_FAST_LOCK	(1U << 0)	/* mutex: take and free the word */
 #define SHS_FAST_READ	(1U << 1)	/* rwlock: read by a lane */
 #define SHS_FAST_ADD	(1U << 2)	/* counter: add to a lane */
 #define SHS_FAST_DONE	(1U << 3)	/* once: look at the state */
 #define SHS_FAST_LOAD	(1U << 4)	/* cell: copy the published slot */
+#define SHS_FAST_LOAD64	(1U << 5)	/* atomic of 64-bit numbers: load them */
+#define SHS_FAST_ALL64	(1U << 6)	/* ... and operate on them */
 
 /*
  * This thread, as the library knows it. What here points to is epoch, unless the library
@@ -233,6 +237,96 @@ SHS_INLINE int shs_counter_add(struct shs_object *counter, uint32_t index, int64
 	}
 	return shs_counter_add_slow(counter, index, value);
 }
+
+/* ---------------------------------------------------------------- atomic -- */
+
+/* Narrower ones, bad orders and indices, and what no instruction does are left to these. */
+int shs_atomic_load_slow(struct shs_object *atomic, uint32_t index, int order, int64_t *value);
+int shs_atomic_store_slow(struct shs_object *atomic, uint32_t index, int64_t value, int order);
+int shs_atomic_swap_slow(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+			 int64_t *old);
+int shs_atomic_compare_exchange_slow(struct shs_object *atomic, uint32_t index,
+				     int64_t *expected, int64_t desired, int success,
+				     int failure);
+int shs_atomic_fetch_add_slow(struct shs_object *atomic, uint32_t index, int64_t value,
+			      int order, int64_t *old);
+int shs_atomic_fetch_sub_slow(struct shs_object *atomic, uint32_t index, int64_t value,
+			      int order, int64_t *old);
+int shs_atomic_fetch_and_slow(struct shs_object *atomic, uint32_t index, int64_t value,
+			      int order, int64_t *old);
+int shs_atomic_fetch_or_slow(struct shs_object *atomic, uint32_t index, int64_t value,
+			     int order, int64_t *old);
+int shs_atomic_fetch_xor_slow(struct shs_object *atomic, uint32_t index, int64_t value,
+			      int order, int64_t *old);
+
+SHS_HELPER int shs_may_operate(const struct shs_object *atomic, uint32_t index, int order)
+{
+	return shs_is_fast(atomic, SHS_FAST_ALL64) && index < atomic->count &&
+	       (unsigned int)order <= SHS_ACQ_REL;
+}
+
+SHS_HELPER int64_t *shs_element_at(const struct shs_object *atomic, uint32_t index)
+{
+	return (int64_t *)atomic->value + index;
+}
+
+SHS_INLINE int shs_atomic_load(struct shs_object *atomic, uint32_t index, int order,
+			       int64_t *value)
+{
+	if (!shs_is_fast(atomic, SHS_FAST_LOAD64) || index >= atomic->count ||
+	    (unsigned int)order > SHS_ACQUIRE)
+		return shs_atomic_load_slow(atomic, index, order, value);
+	*value = __atomic_load_n(shs_element_at(atomic, index), __ATOMIC_SEQ_CST);
+	return 0;
+}
+
+SHS_INLINE int shs_atomic_store(struct shs_object *atomic, uint32_t index, int64_t value,
+				int order)
+{
+	if (!shs_may_operate(atomic, index, order) || order == SHS_ACQUIRE ||
+	    order == SHS_ACQ_REL)
+		return shs_atomic_store_slow(atomic, index, value, order);
+	if (order == SHS_SEQ_CST)
+		__atomic_store_n(shs_element_at(atomic, index), value, __ATOMIC_SEQ_CST);
+	else
+		__atomic_store_n(shs_element_at(atomic, index), value, __ATOMIC_RELEASE);
+	return 0;
+}
+
+SHS_INLINE int shs_atomic_compare_exchange(struct shs_object *atomic, uint32_t index,
+					   int64_t *expected, int64_t desired, int success,
+					   int failure)
+{
+	if (!shs_may_operate(atomic, index, success) || (unsigned int)failure > SHS_ACQUIRE)
+		return shs_atomic_compare_exchange_slow(atomic, index, expected, desired,
+							success, failure);
+	return __atomic_compare_exchange_n(shs_element_at(atomic, index), expected, desired, 0,
+					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) ? 0 : -EREMCHG;
+}
+
+/* In the strongest order, which does for all. */
+#define SHS_FETCH(name, operation)							\
+SHS_INLINE int shs_atomic_##name(struct shs_object *atomic, uint32_t index, int64_t value, \
+				 int order, int64_t *old)				\
+{											\
+	int64_t was;									\
+											\
+	if (!shs_may_operate(atomic, index, order))					\
+		return shs_atomic_##name##_slow(atomic, index, value, order, old);	\
+	was = operation(shs_element_at(atomic, index), value, __ATOMIC_SEQ_CST);	\
+	if (old)									\
+		*old = was;								\
+	return 0;									\
+}
+
+SHS_FETCH(swap, __atomic_exchange_n)
+SHS_FETCH(fetch_add, __atomic_fetch_add)
+SHS_FETCH(fetch_sub, __atomic_fetch_sub)
+SHS_FETCH(fetch_and, __atomic_fetch_and)
+SHS_FETCH(fetch_or, __atomic_fetch_or)
+SHS_FETCH(fetch_xor, __atomic_fetch_xor)
+
+#undef SHS_FETCH
 
 /* ------------------------------------------------------------------ once -- */
 

@@ -104,6 +104,56 @@ static int is_plain(const struct shs_object *atomic, const struct shs_ioc_op *op
 	return op->order_failure != SHS_RELEASE && op->order_failure != SHS_ACQ_REL;
 }
 
+#define BY_INSTRUCTION(type)						\
+({									\
+	type *at_ = element, arg_ = (type)op->arg;			\
+	int is_ = 1;							\
+									\
+	switch (op->op) {						\
+	case SHS_OP_SWAP:						\
+		*was = __atomic_exchange_n(at_, arg_, __ATOMIC_SEQ_CST); \
+		break;							\
+	case SHS_OP_FETCH_ADD:						\
+		*was = __atomic_fetch_add(at_, arg_, __ATOMIC_SEQ_CST);	\
+		break;							\
+	case SHS_OP_FETCH_SUB:						\
+		*was = __atomic_fetch_sub(at_, arg_, __ATOMIC_SEQ_CST);	\
+		break;							\
+	case SHS_OP_FETCH_AND:						\
+		*was = __atomic_fetch_and(at_, arg_, __ATOMIC_SEQ_CST);	\
+		break;							\
+	case SHS_OP_FETCH_OR:						\
+		*was = __atomic_fetch_or(at_, arg_, __ATOMIC_SEQ_CST);	\
+		break;							\
+	case SHS_OP_FETCH_XOR:						\
+		*was = __atomic_fetch_xor(at_, arg_, __ATOMIC_SEQ_CST);	\
+		break;							\
+	default:							\
+		is_ = 0;						\
+	}								\
+	is_;								\
+})
+
+/* Returns 1 if there is one atomic instruction, which was done, for what op asks. */
+static int by_instruction(const struct shs_object *atomic, const struct shs_ioc_op *op,
+			  void *element, uint64_t *was)
+{
+	switch (atomic->type) {
+	case SHS_TYPE_BOOL:	/* whose other bits are nobody's */
+		return 0;
+	case SHS_TYPE_U8:
+	case SHS_TYPE_I8:
+		return BY_INSTRUCTION(uint8_t);
+	case SHS_TYPE_U16:
+	case SHS_TYPE_I16:
+		return BY_INSTRUCTION(uint16_t);
+	case SHS_TYPE_U32:
+	case SHS_TYPE_I32:
+		return BY_INSTRUCTION(uint32_t);
+	}
+	return BY_INSTRUCTION(uint64_t);
+}
+
 /*
  * On the mapped element, in the strongest order, which does for all. As in the kernel
  * bits that are no bool read as their lowest.
@@ -112,9 +162,14 @@ static int operate_here(const struct shs_object *atomic, struct shs_ioc_op *op)
 {
 	size_t size = shs_type_size(atomic->type);
 	char *element = (char *)atomic->value + op->index * size;
-	uint64_t bits = load(element, size);
+	uint64_t bits;
 	int64_t old;
 
+	if (by_instruction(atomic, op, element, &bits)) {
+		op->result = wrap(atomic, bits);
+		return 0;
+	}
+	bits = load(element, size);
 	do {
 		old = wrap(atomic, bits);
 		op->result = old;
@@ -164,23 +219,23 @@ static int fetch(struct shs_object *atomic, uint32_t opcode, uint32_t index, int
 	return ret;
 }
 
-int shs_atomic_load(struct shs_object *atomic, uint32_t index, int order, int64_t *value)
+int shs_atomic_load_slow(struct shs_object *atomic, uint32_t index, int order, int64_t *value)
 {
 	return fetch(atomic, SHS_OP_LOAD, index, 0, order, value);
 }
 
-int shs_atomic_store(struct shs_object *atomic, uint32_t index, int64_t value, int order)
+int shs_atomic_store_slow(struct shs_object *atomic, uint32_t index, int64_t value, int order)
 {
 	return fetch(atomic, SHS_OP_STORE, index, value, order, NULL);
 }
 
-int shs_atomic_swap(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+int shs_atomic_swap_slow(struct shs_object *atomic, uint32_t index, int64_t value, int order,
 		    int64_t *old)
 {
 	return fetch(atomic, SHS_OP_SWAP, index, value, order, old);
 }
 
-int shs_atomic_compare_exchange(struct shs_object *atomic, uint32_t index, int64_t *expected,
+int shs_atomic_compare_exchange_slow(struct shs_object *atomic, uint32_t index, int64_t *expected,
 				int64_t desired, int success, int failure)
 {
 	struct shs_ioc_op op = {
@@ -202,19 +257,19 @@ int shs_atomic_compare_exchange(struct shs_object *atomic, uint32_t index, int64
 	return ret;
 }
 
-int shs_atomic_fetch_add(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+int shs_atomic_fetch_add_slow(struct shs_object *atomic, uint32_t index, int64_t value, int order,
 			 int64_t *old)
 {
 	return fetch(atomic, SHS_OP_FETCH_ADD, index, value, order, old);
 }
 
-int shs_atomic_fetch_sub(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+int shs_atomic_fetch_sub_slow(struct shs_object *atomic, uint32_t index, int64_t value, int order,
 			 int64_t *old)
 {
 	return fetch(atomic, SHS_OP_FETCH_SUB, index, value, order, old);
 }
 
-int shs_atomic_fetch_and(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+int shs_atomic_fetch_and_slow(struct shs_object *atomic, uint32_t index, int64_t value, int order,
 			 int64_t *old)
 {
 	return fetch(atomic, SHS_OP_FETCH_AND, index, value, order, old);
@@ -226,13 +281,13 @@ int shs_atomic_fetch_nand(struct shs_object *atomic, uint32_t index, int64_t val
 	return fetch(atomic, SHS_OP_FETCH_NAND, index, value, order, old);
 }
 
-int shs_atomic_fetch_or(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+int shs_atomic_fetch_or_slow(struct shs_object *atomic, uint32_t index, int64_t value, int order,
 			int64_t *old)
 {
 	return fetch(atomic, SHS_OP_FETCH_OR, index, value, order, old);
 }
 
-int shs_atomic_fetch_xor(struct shs_object *atomic, uint32_t index, int64_t value, int order,
+int shs_atomic_fetch_xor_slow(struct shs_object *atomic, uint32_t index, int64_t value, int order,
 			 int64_t *old)
 {
 	return fetch(atomic, SHS_OP_FETCH_XOR, index, value, order, old);

@@ -142,6 +142,13 @@ static int map_regions(struct handle *handle, int fd)
 	return ret;
 }
 
+static uint32_t fast_numbers(const struct handle *handle)
+{
+	if (shs_type_size(handle->object.type) != sizeof(int64_t))
+		return 0;
+	return SHS_FAST_LOAD64 | (handle->prot & PROT_WRITE ? SHS_FAST_ALL64 : 0);
+}
+
 /*
  * What may be done without a call. Where the kernel must see every owner it keeps the
  * word to itself, which need not be tried.
@@ -172,7 +179,7 @@ static uint32_t fast_paths(const struct handle *handle)
 			return 0;
 		return SHS_FAST_LOAD | (may_write ? SHS_FAST_WORD : 0);
 	case SHS_KIND_ATOMIC:
-		return SHS_FAST_ATOMIC | SHS_FAST_NOTIFY;
+		return SHS_FAST_ATOMIC | SHS_FAST_NOTIFY | fast_numbers(handle);
 	case SHS_KIND_CONDVAR:
 		return SHS_FAST_NOTIFY;
 	case SHS_KIND_ONCE:
