@@ -4,8 +4,8 @@
  * reorders independent accesses as arm64 does.
  *
  *   here                  stands for
- *   reader                user space: lane++, full fence, bias (acquire); or undo and
- *                         SHS_IOC_LOCK.  lane-- (release), full fence, wpending; if set
+ *   reader                user space: the lane marked as in use, lane++, full fence, bias
+ *                         (acquire); or undo and SHS_IOC_LOCK.  lane-- (release), full fence, wpending; if set
  *                         a call that serves the queue.  Or SHS_IOC_UNLOCK does it all
  *   writer                SHS_IOC_LOCK and SHS_IOC_UNLOCK, and between them user space
  *   enter, leave          enter() and leave() of wait.c with rw_try() of rwlock.c
@@ -18,9 +18,9 @@
  *                         by offer(), which depends on the time too (inhibit())
  *   revoke                shs_rwlock_revoke(), there and in pass
  *
- * Upgradable reads, single operations, who watches and the policies are left to ../tests.
- * So is that bias is off while somebody queues: here each of the two that see to it, try
- * and pass, makes up for the other.
+ * That a call marks the lane it counts in, upgradable reads, single operations, who
+ * watches and the policies are left to ../tests.  So is that bias is off while somebody
+ * queues: here each of the two that see to it, try and pass, makes up for the other.
  *
  * Memory: what a CPU stores it sees at once, the others when memory() has made it known,
  * in any order; a release waits for the earlier stores, a full fence for all of them.  A
@@ -60,6 +60,8 @@
 #define repaired_before_the_flush	18
 #define bias_on_after_death		19
 #define dead_writer_stays		20
+/* lanes in use */
+#define marks_when_inside		21
 
 /* Worlds to search; the first small enough for make check. */
 /* WORLD: -DREADERS=1 -DWRITERS=1 -DROUNDS=2 -DKILLS=1 */
@@ -75,6 +77,8 @@ byte value0, value1, note[READERS];
 byte pending0 = NOTHING, pending1 = NOTHING, pending_note[READERS] = NOTHING;
 
 byte lane[READERS], pending_lane[READERS] = NOTHING;
+bool used[READERS];
+byte pending_used[READERS] = NOTHING;
 bool bias = true, wpending;
 byte pending_bias = NOTHING, pending_wpending = NOTHING;	/* of the lock's holder */
 
@@ -103,18 +107,21 @@ end:	do
 		lane[0] = pending_lane[0]; pending_lane[0] = NOTHING }
 	:: d_step { pending_note[0] != NOTHING ->
 		note[0] = pending_note[0]; pending_note[0] = NOTHING }
+	:: d_step { pending_used[0] != NOTHING -> used[0] = true; pending_used[0] = NOTHING }
 #if READERS > 1
 	:: d_step { pending_lane[1] != NOTHING ->
 		lane[1] = pending_lane[1]; pending_lane[1] = NOTHING }
 	:: d_step { pending_note[1] != NOTHING ->
 		note[1] = pending_note[1]; pending_note[1] = NOTHING }
+	:: d_step { pending_used[1] != NOTHING -> used[1] = true; pending_used[1] = NOTHING }
 #endif
 	od
 }
 
 #define DRAINED_KERNEL	(pending_bias == NOTHING && pending_wpending == NOTHING)
 #define DRAINED_VALUE	(pending0 == NOTHING && pending1 == NOTHING)
-#define DRAINED_READER(r) (pending_lane[r] == NOTHING && pending_note[r] == NOTHING)
+#define DRAINED_READER(r) (pending_lane[r] == NOTHING && pending_note[r] == NOTHING && \
+			   pending_used[r] == NOTHING)
 /* All stores of process p, which holds the lock. */
 #define DRAINED(p)	(DRAINED_KERNEL && \
 			 ((p) < READERS -> DRAINED_READER(p) : DRAINED_VALUE))
@@ -148,7 +155,7 @@ inline scan_lane(r) {
 	atomic {
 		if
 		:: r == me && LANE(r) != 0 -> busy = true
-		:: r != me && lane[r] != 0 && !dead[r] ->
+		:: r != me && used[r] && lane[r] != 0 && !dead[r] ->
 			if
 			:: gone[r] && !BROKEN(lanes_of_the_dead_stay) ->
 				dead[r] = true;		/* shs_att_live() repairs it */
@@ -383,6 +390,10 @@ proctype reader(byte me) {
 	:: rounds == 0 -> goto end
 	:: else -> rounds--;
 		told[me] = false;
+		if
+		:: used[me] || BROKEN(marks_when_inside)
+		:: else -> pending_used[me] = 1
+		fi;
 		pending_lane[me] = LANE(me) + 1;
 		if
 		:: BROKEN(no_fence_in_lock)
@@ -411,6 +422,10 @@ proctype reader(byte me) {
 			fi
 		fi;
 		/* inside */
+		if
+		:: BROKEN(marks_when_inside) && !used[me] -> pending_used[me] = 1
+		:: else
+		fi;
 		atomic { sections[me]++; pending_note[me] = sections[me] }
 		if
 		:: early
