@@ -45,6 +45,7 @@ static void take_number(void)
 			return;
 	} while (!atomic_compare_exchange_weak(&taken, &old, old | bit));
 	shs_self.lane = __builtin_ctzll(bit);
+	__atomic_signal_fence(__ATOMIC_RELEASE);	/* a handler that finds bit finds lane */
 	shs_self.bit = bit;
 }
 

@@ -275,9 +275,10 @@ struct shs_ioc_attach {
 /*
  * First bytes of the control region; the kernel's alone.
  *
- * bias		rwlock: a reader may enter by its lane: adds one to it and, after a full
- *		fence, finds bias (load with acquire order) still set.  If not, it takes
- *		its one back and calls SHS_IOC_LOCK.
+ * bias		rwlock: a reader may enter by its lane, which is in use (struct
+ *		shs_private): adds one to it and, after a full fence, finds bias (load
+ *		with acquire order) still set.  If not, it takes its one back and calls
+ *		SHS_IOC_LOCK.
  * wpending	rwlock: a reader who took its one back from a lane (release order) and
  *		after a full fence finds this set calls SHS_IOC_UNLOCK with
  *		SHS_UNLOCK_RETURNED.
