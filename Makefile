@@ -22,16 +22,17 @@ parts    := $(patsubst %/Makefile,%,$(wildcard libshim/Makefile tools/cmd/Makefi
 
 # Host packages, installed (the list is printed first) by what boots a guest.
 wanted  :=
-demo check quick soak mutants lint: wanted := build-essential pkg-config libsmartcols-dev liburing-dev \
+demo check quick soak mutants lint bench bench-check: wanted := build-essential pkg-config libsmartcols-dev liburing-dev \
 	busybox-static cpio xz-utils mmdebstrap debian-archive-keyring
-demo check: wanted += qemu-system-x86
+demo check bench bench-check: wanted += qemu-system-x86
+bench: wanted += gnuplot-nox libboost-dev
 check quick soak mutants: wanted += gcc-multilib
 model: wanted := build-essential
 check model mutants: wanted += spin
 lint: wanted += perl cppcheck shellcheck
 
-.PHONY: all module programs tests packages demo check quick soak model mutants kernels lint \
-	install load unload clean help
+.PHONY: all bench/bench module programs tests packages demo check quick soak model mutants kernels lint \
+	bench bench-check install load unload clean help
 all: module programs
 
 help:
@@ -41,6 +42,8 @@ help:
 	@echo 'make quick       run the tests that match T= on K=uml, in seconds'
 	@echo 'make soak        kill at random for SOAK=60 seconds, and at every step; signals (K=uml)'
 	@echo 'make model       search the protocol models with Spin, and with each rule broken'
+	@echo 'make bench       measure beside every peer, into bench/results (BENCH=uml: one setting)'
+	@echo 'make bench-check fail if an operation takes 3 % more instructions than bench/baseline.csv'
 	@echo 'make mutants     plant mistakes in the module that the tests must find (an hour)'
 	@echo 'make lint        checkpatch, sparse, cppcheck, shellcheck'
 	@echo 'make kernels     build the kernels kasan kcsan uml uml-kasan from source'
@@ -96,6 +99,18 @@ model: packages
 
 mutants: tests
 	@tools/mutants/run
+
+# Settings, see bench/run; none: all of them.
+BENCH   ?=
+bench/bench: programs
+	@echo "# building bench"
+	+@flock $O/lock $(MAKE) $(quiet) -C bench O=$O
+
+bench: bench/bench
+	@bench/run $(BENCH)
+
+bench-check: bench/bench
+	@bench/check
 
 kernels:
 	@$(vm)/kernel kasan kcsan uml uml-kasan
