@@ -96,8 +96,7 @@ static double time_batch(const struct bench_case *peer, void *state, unsigned lo
 	return (double)(bench_ticks() - begin);
 }
 
-/* So many operations that a batch takes about 20 us: short beside the kernel's ticks. */
-static unsigned long size_batch(const struct bench_case *peer, void *state)
+unsigned long bench_size_batch(const struct bench_case *peer, void *state)
 {
 	double goal = 20000 * bench_ticks_per_ns;
 	unsigned long batch = 1;
@@ -131,14 +130,15 @@ static double empty_loop(unsigned long batch)
 	return least;
 }
 
-void bench_alone(const char *family, const char *workload, const struct bench_case *cases,
-		 size_t count)
+void bench_alone(const char *family, const char *workload, unsigned long parameter,
+		 const struct bench_case *cases, size_t count)
 {
 	struct bench_what what = {
 		.family = family,
 		.workload = workload,
 		.metric = "alone",
 		.unit = bench_options.instructions ? "instructions" : "ns",
+		.parameter = parameter,
 	};
 	struct { void *state; unsigned long batch; double nothing; struct bench_samples samples; }
 		*run = calloc(count, sizeof(*run));
@@ -154,7 +154,7 @@ void bench_alone(const char *family, const char *workload, const struct bench_ca
 			continue;
 		}
 		cases[i].run(run[i].state, 2);
-		run[i].batch = size_batch(&cases[i], run[i].state);
+		run[i].batch = bench_size_batch(&cases[i], run[i].state);
 		run[i].nothing = empty_loop(run[i].batch);
 	}
 	for (unsigned int round = 0; round < rounds; round++)
@@ -162,7 +162,8 @@ void bench_alone(const char *family, const char *workload, const struct bench_ca
 			if (run[i].batch)
 				bench_sample(&run[i].samples,
 					     (time_batch(&cases[i], run[i].state, run[i].batch) -
-					      run[i].nothing) / run[i].batch / bench_ticks_per_ns);
+					      run[i].nothing) / run[i].batch /
+					     (cases[i].each ?: 1) / bench_ticks_per_ns);
 	for (size_t i = 0; i < count; i++) {
 		if (!run[i].batch)
 			continue;
@@ -225,6 +226,11 @@ static const struct {
 	{ "rwlock", bench_rwlock },
 	{ "counter", bench_counter },
 	{ "value", bench_value },
+	{ "calls", bench_calls },
+	{ "contended", bench_contended },
+	{ "wake", bench_wake },
+	{ "recover", bench_recover },
+	{ "many", bench_many },
 };
 
 static int is_wanted(const char *name, char *const *wanted)

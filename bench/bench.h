@@ -35,6 +35,7 @@ struct bench_case {
 	/* What each process of several does first, beside setup by their parent. */
 	void (*join)(void *state);
 	void (*run)(void *state, unsigned long count);
+	unsigned long each;	/* run counts by so many; 0: one */
 	/* Where it is a lock: run with a change of what it guards, and that in two halves. */
 	void (*change)(void *state, unsigned long count);
 	void (*begin)(void *state);
@@ -50,7 +51,7 @@ struct bench_samples {
 
 struct bench_what {
 	const char *family, *workload, *metric, *unit;
-	unsigned long parameter;	/* processes, operations at once; 0: none */
+	unsigned long parameter;	/* processes, operations at once, bytes; 0: none */
 };
 
 extern struct bench_options {
@@ -75,16 +76,21 @@ void bench_skip(const struct bench_what *what, const char *peer, const char *rea
 const char *bench_setup(const struct bench_case *peer, void **state);
 
 /* Takes batches of all cases in turn: the price of one operation, alone. */
-void bench_alone(const char *family, const char *workload, const struct bench_case *cases,
-		 size_t count);
+void bench_alone(const char *family, const char *workload, unsigned long parameter,
+		 const struct bench_case *cases, size_t count);
 
-/* Time per operation of so many processes that do nothing else, how fair, how long one waits. */
+/*
+ * The same operation by so many processes (BENCH_THREADS: threads) that do nothing else,
+ * of change, or else of run. Metrics: "together", wall time per operation of all; "busy",
+ * what one takes while it is not disturbed; "fairness" by Jain; and of change "longest",
+ * the longest that one took.
+ */
 void bench_together(const char *family, const char *workload, const struct bench_case *cases,
 		    size_t count, const unsigned int *parties, size_t parties_count);
+#define BENCH_PARTIES_MAX	16
 
-/* CPU time per operation, as each of so many processes sees it while it runs. */
-void bench_scaling(const char *family, const char *workload, const struct bench_case *cases,
-		   size_t count, const unsigned int *parties, size_t parties_count);
+/* So many operations that a batch takes about 20 us: short beside the kernel's ticks. */
+unsigned long bench_size_batch(const struct bench_case *peer, void *state);
 
 /* Zeroed memory that children share. */
 void *bench_shared(size_t size);

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Counting: one addition, and the sum. */
-#include <stddef.h>
 #include <sched.h>
+#include <signal.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 #if __has_include(<sys/rseq.h>)
 #include <sys/rseq.h>
 #endif
@@ -180,15 +183,67 @@ static const struct bench_case plain_peers[] = {
 	{ .peer = "plain add", .setup = word_setup, .run = plain_add },
 };
 
-static const struct bench_case read_peers_[] = {
+static const struct bench_case exact_peers[] = {
 	{ .peer = "shstate", OURS(ours_setup, OURS_FAST, BENCH_CALLS), .run = ours_read },
 	{ .peer = "shstate atomic", OURS(atomic_setup, OURS_FAST, 0), .run = atomic_load },
 	{ .peer = "plain load", .setup = word_setup, .run = plain_load },
 };
 
+/* The more attachments there are the more lanes are to be summed. */
+static const char *crowd_setup(void **state, long adders)
+{
+	const char *why = ours_setup(state, OURS_FAST);
+	int ready[2];
+	char byte;
+
+	if (why)
+		return why;
+	if (pipe(ready))
+		bench_die("no pipe");
+	for (long i = 0; i < adders; i++) {
+		if (bench_fork()) {
+			if (read(ready[0], &byte, 1) != 1)
+				bench_die("an adder failed");
+			continue;
+		}
+		ours_join(*state);
+		ours_add(*state, 1);
+		if (write(ready[1], "", 1) != 1)
+			_exit(1);
+		for (;;)
+			pause();
+	}
+	close(ready[0]);
+	close(ready[1]);
+	return NULL;
+}
+
+/* With one process per case: only one case of this kind is set up at a time. */
+static void crowd_teardown(void *state)
+{
+	ours_close(state);
+	signal(SIGTERM, SIG_IGN);
+	kill(0, SIGTERM);
+	while (wait(NULL) > 0)
+		;
+	signal(SIGTERM, SIG_DFL);
+}
+
+static void read_beside(unsigned int adders)
+{
+	const struct bench_case cases[] = {
+		{ .peer = "shstate", .flags = BENCH_CALLS, .setup = crowd_setup,
+		  .argument = adders, .run = ours_read, .teardown = crowd_teardown },
+	};
+
+	bench_alone("counter", "exact read beside adders", adders, cases, BENCH_COUNT(cases));
+}
+
 void bench_counter(void)
 {
-	bench_alone("counter", "add", counter_peers, counter_peers_count);
-	bench_alone("counter", "plain add", plain_peers, BENCH_COUNT(plain_peers));
-	bench_alone("counter", "exact read", read_peers_, BENCH_COUNT(read_peers_));
+	bench_alone("counter", "add", 0, counter_peers, counter_peers_count);
+	bench_alone("counter", "plain add", 0, plain_peers, BENCH_COUNT(plain_peers));
+	bench_alone("counter", "exact read", 0, exact_peers, BENCH_COUNT(exact_peers));
+	for (unsigned int adders = 1; adders <= 16; adders *= 4)
+		read_beside(adders);
 }

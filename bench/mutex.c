@@ -385,5 +385,5 @@ const size_t mutex_peers_count = BENCH_COUNT(mutex_peers);
 
 void bench_mutex(void)
 {
-	bench_alone("mutex", "pair", mutex_peers, mutex_peers_count);
+	bench_alone("mutex", "pair", 0, mutex_peers, mutex_peers_count);
 }

@@ -35,7 +35,8 @@ extern "C" {
 
 /* What is also done by several processes at once. */
 extern const struct bench_case mutex_peers[], read_peers[], counter_peers[];
-extern const size_t mutex_peers_count, read_peers_count, counter_peers_count;
+extern const struct bench_case mix9_peers[], mix99_peers[];
+extern const size_t mutex_peers_count, read_peers_count, counter_peers_count, mix_peers_count;
 
 #ifdef BENCH_WITH_BOOST
 const char *boost_mutex_setup(void **state, long unused);

@@ -107,10 +107,60 @@ static const struct bench_case upgradable_peers[] = {
 	{ .peer = "Boost.Interprocess", BENCH_BOOST(upgradable) },
 };
 
+/* So many reads and then a write, of a lock that has both. */
+#define MIX(name, reads)						\
+	static void name##_mix##reads(void *state, unsigned long count)	\
+	{								\
+		for (unsigned long i = 1; i <= count; i++)		\
+			if (i % (reads + 1))				\
+				name##_read_change(state, 1);		\
+			else						\
+				name##_write_change(state, 1);		\
+	}
+
+#define MIXES(name)							\
+	MIX(name, 9)							\
+	MIX(name, 99)
+
+#define boost_read_change	boost_sharable_change
+#define boost_write_change	boost_exclusive_change
+#define lot_read_change		rust_read_parking_lot_change
+#define lot_write_change	rust_write_parking_lot_change
+#define std_read_change		rust_read_std_change
+#define std_write_change	rust_write_std_change
+
+MIXES(ours)
+MIXES(pthread)
+#ifdef BENCH_WITH_BOOST
+MIXES(boost)
+#define BOOST_MIX(reads)	.setup = boost_sharable_setup, .run = boost_mix##reads
+#else
+#define BOOST_MIX(reads)	.setup = bench_no_boost
+#endif
+#ifdef BENCH_WITH_RUST
+MIXES(lot)
+MIXES(std)
+#define RUST_MIX(name, reads)	.setup = rust_setup, .run = name##_mix##reads
+#else
+#define RUST_MIX(name, reads)	.setup = bench_no_rust
+#endif
+
+/* A batch is 100 operations at least, so that writes are in it. */
+#define MIX_PEERS(reads)						\
+	{ .peer = "shstate", OURS(OURS_FAST, 0), .run = ours_mix##reads },	\
+	{ .peer = "pthread rwlock", .setup = pthread_setup, .run = pthread_mix##reads },	\
+	{ .peer = "Boost.Interprocess", BOOST_MIX(reads) },		\
+	{ .peer = "parking_lot", .flags = BENCH_THREADS, RUST_MIX(lot, reads) },	\
+	{ .peer = "Rust std", .flags = BENCH_THREADS, RUST_MIX(std, reads) }
+
+const struct bench_case mix9_peers[] = { MIX_PEERS(9) };
+const struct bench_case mix99_peers[] = { MIX_PEERS(99) };
+const size_t mix_peers_count = BENCH_COUNT(mix9_peers);
+
 void bench_rwlock(void)
 {
-	bench_alone("rwlock", "read pair", read_peers, read_peers_count);
-	bench_alone("rwlock", "write pair", write_peers, BENCH_COUNT(write_peers));
-	bench_alone("rwlock", "upgradable pair", upgradable_peers,
+	bench_alone("rwlock", "read pair", 0, read_peers, read_peers_count);
+	bench_alone("rwlock", "write pair", 0, write_peers, BENCH_COUNT(write_peers));
+	bench_alone("rwlock", "upgradable pair", 0, upgradable_peers,
 		    BENCH_COUNT(upgradable_peers));
 }

@@ -248,12 +248,12 @@ static const struct bench_case notify[] = {
 
 void bench_value(void)
 {
-	bench_alone("once", "is done", once_peers, BENCH_COUNT(once_peers));
-	bench_alone("cell", "load 8", load8, BENCH_COUNT(load8));
-	bench_alone("cell", "store 8", store8, BENCH_COUNT(store8));
-	bench_alone("cell", "load 40", load40, BENCH_COUNT(load40));
-	bench_alone("cell", "store 40", store40, BENCH_COUNT(store40));
-	bench_alone("cell", "load 1024", load1024, BENCH_COUNT(load1024));
-	bench_alone("cell", "store 1024", store1024, BENCH_COUNT(store1024));
-	bench_alone("condvar", "notify nobody", notify, BENCH_COUNT(notify));
+	bench_alone("once", "is done", 0, once_peers, BENCH_COUNT(once_peers));
+	bench_alone("cell", "load 8", 0, load8, BENCH_COUNT(load8));
+	bench_alone("cell", "store 8", 0, store8, BENCH_COUNT(store8));
+	bench_alone("cell", "load 40", 0, load40, BENCH_COUNT(load40));
+	bench_alone("cell", "store 40", 0, store40, BENCH_COUNT(store40));
+	bench_alone("cell", "load 1024", 0, load1024, BENCH_COUNT(load1024));
+	bench_alone("cell", "store 1024", 0, store1024, BENCH_COUNT(store1024));
+	bench_alone("condvar", "notify nobody", 0, notify, BENCH_COUNT(notify));
 }
