@@ -189,6 +189,8 @@ static const struct bench_case exact_peers[] = {
 	{ .peer = "plain load", .setup = word_setup, .run = plain_load },
 };
 
+static pid_t adder[16];		/* of the one such case that is set up at a time */
+
 /* The more attachments there are the more lanes are to be summed. */
 static const char *crowd_setup(void **state, long adders)
 {
@@ -201,7 +203,8 @@ static const char *crowd_setup(void **state, long adders)
 	if (pipe(ready))
 		bench_die("no pipe");
 	for (long i = 0; i < adders; i++) {
-		if (bench_fork()) {
+		adder[i] = bench_fork();
+		if (adder[i]) {
 			if (read(ready[0], &byte, 1) != 1)
 				bench_die("an adder failed");
 			continue;
@@ -218,15 +221,14 @@ static const char *crowd_setup(void **state, long adders)
 	return NULL;
 }
 
-/* With one process per case: only one case of this kind is set up at a time. */
 static void crowd_teardown(void *state)
 {
 	ours_close(state);
-	signal(SIGTERM, SIG_IGN);
-	kill(0, SIGTERM);
-	while (wait(NULL) > 0)
-		;
-	signal(SIGTERM, SIG_DFL);
+	for (size_t i = 0; i < BENCH_COUNT(adder) && adder[i]; i++) {
+		kill(adder[i], SIGKILL);
+		waitpid(adder[i], NULL, 0);
+		adder[i] = 0;
+	}
 }
 
 static void read_beside(unsigned int adders)

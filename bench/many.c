@@ -254,7 +254,7 @@ static unsigned int list(void)
 	return count;
 }
 
-/* The shell's own command over the folder, output and all. */
+/* The command over the folder, output and all. */
 static void ls(void)
 {
 	int status;
@@ -297,6 +297,25 @@ static void look_up(const struct bench_what *what, const char *peer)
 	bench_result(&about, peer, &samples);
 }
 
+/* What the module's own structures take, where the kernel tells. */
+static void slabs(const struct bench_what *what, const char *peer)
+{
+	static const char *const slab[][2] = {
+		{ "slab object", "/sys/kernel/slab/shs_object/object_size" },
+		{ "slab attachment", "/sys/kernel/slab/shs_attachment/object_size" },
+	};
+	double bytes;
+
+	for (size_t i = 0; i < BENCH_COUNT(slab); i++) {
+		FILE *file = fopen(slab[i][1], "re");
+
+		if (file && fscanf(file, "%lf", &bytes) == 1)
+			one(what, slab[i][0], "bytes", peer, bytes);
+		if (file)
+			fclose(file);
+	}
+}
+
 static void measure(const struct crowd *crowd)
 {
 	struct bench_what what = { .family = "many", .workload = "objects", .parameter = MANY };
@@ -327,6 +346,7 @@ static void measure(const struct crowd *crowd)
 		begin = bench_ticks();
 		ls();
 		one(&what, "shstate ls", "ms", crowd->peer, elapsed(begin) / 1e6);
+		slabs(&what, crowd->peer);
 	}
 	if (umount(FOLDER))
 		bench_die("umount: %s", strerror(errno));
