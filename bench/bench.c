@@ -231,6 +231,7 @@ static const struct {
 	{ "wake", bench_wake },
 	{ "recover", bench_recover },
 	{ "many", bench_many },
+	{ "big", bench_big },
 };
 
 static int is_wanted(const char *name, char *const *wanted)

@@ -172,6 +172,7 @@ void bench_value(void);
 void bench_contended(void);
 void bench_wake(void);
 void bench_recover(void);
+void bench_big(void);
 void bench_calls(void);
 void bench_many(void);
 

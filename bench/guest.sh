@@ -1,5 +1,7 @@
 #!/bin/busybox sh
 # SPDX-License-Identifier: GPL-2.0-only
+# shellcheck shell=dash
+#
 # In the guest: say what machine it is, then run /bench.
 #
 # usage: guest.sh SETTING [-w] ARGUMENT...

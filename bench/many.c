@@ -207,7 +207,7 @@ static int create_empty(const char *path)
 }
 
 static const struct crowd crowds[] = {
-	{ "shstate", "shstate", "nr_objects=200000,nr_objects_user=200000", create_ours },
+	{ "shstate", "shstate", "nr_objects=200000,nr_objects_user=200000,size=1G,size_user=1G", create_ours },
 	{ "tmpfs file", "tmpfs", "nr_inodes=200000", create_empty },
 };
 
@@ -262,7 +262,7 @@ static void ls(void)
 	if (!bench_fork()) {
 		if (!freopen("/dev/null", "w", stdout))
 			_exit(1);
-		execlp("shstate", "shstate", "ls", FOLDER, NULL);
+		execlp("shstate", "shstate", "-d", FOLDER, "ls", NULL);
 		_exit(127);
 	}
 	if (wait(&status) < 0 || status)
@@ -331,9 +331,12 @@ static void measure(const struct crowd *crowd)
 	before = free_memory();
 	begin = bench_ticks();
 	for (unsigned int i = 0; i < MANY; i++) {
+		int ret;
+
 		path_of(path, sizeof(path), i);
-		if (crowd->create(path))
-			bench_die("cannot create %s", path);
+		ret = crowd->create(path);
+		if (ret)
+			bench_die("cannot create %s: %s", path, strerror(-ret));
 	}
 	one(&what, "create", "ns", crowd->peer, elapsed(begin) / MANY);
 	one(&what, "memory", "bytes", crowd->peer, (before - free_memory()) / MANY);
