@@ -78,6 +78,15 @@ void bench_skip(const struct bench_what *what, const char *peer, const char *rea
 	fflush(stdout);
 }
 
+static int failures;
+
+void bench_fail(const struct bench_what *what, const char *peer, const char *reason)
+{
+	fprintf(stderr, "bench: %s: %s\n", peer, reason);
+	bench_skip(what, peer, reason);
+	failures++;
+}
+
 /* -------------------------------------------------------------- the runs -- */
 
 const char *bench_setup(const struct bench_case *peer, void **state)
@@ -264,5 +273,5 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < BENCH_COUNT(families); i++)
 		if (is_wanted(families[i].name, argv + optind))
 			families[i].run();
-	return 0;
+	return failures > 0;
 }

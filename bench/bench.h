@@ -72,6 +72,9 @@ void bench_sample(struct bench_samples *samples, double value);
 void bench_result(const struct bench_what *what, const char *peer, struct bench_samples *samples);
 void bench_skip(const struct bench_what *what, const char *peer, const char *reason);
 
+/* A case went wrong, but the others can go on: skips it, and in the end the program fails. */
+void bench_fail(const struct bench_what *what, const char *peer, const char *reason);
+
 /* NULL, or why this case is not for this setting; else sets it up. */
 const char *bench_setup(const struct bench_case *peer, void **state);
 
@@ -134,7 +137,7 @@ static inline uint64_t bench_ticks(void)
 			__asm__ volatile("" ::: "memory");		\
 		}							\
 		if (failed)						\
-			bench_die("%s failed", #name);			\
+			bench_die("%s failed: %d", #name, failed);	\
 	}
 
 /* Of a lock: NAME_run, and with one added to *inside NAME_change, _begin and _end. */

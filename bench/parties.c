@@ -2,6 +2,7 @@
 /* Several processes, or threads, at the same operation. */
 #include <errno.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -66,6 +67,7 @@ static void work(const struct crowd *crowd, struct party *party)
 struct start {
 	struct crowd *crowd;
 	unsigned int number;
+	pid_t pid;
 };
 
 static void *take_part(void *argument)
@@ -85,7 +87,8 @@ static void *take_part(void *argument)
 
 static void begin_process(struct start *start)
 {
-	if (bench_fork())
+	start->pid = bench_fork();
+	if (start->pid)
 		return;
 	close(start->crowd->gate[1]);
 	if (start->crowd->peer->join)
@@ -94,14 +97,19 @@ static void begin_process(struct start *start)
 	_exit(0);
 }
 
-/* A child that fails has said so. */
-static void end_processes(unsigned int count)
+/* A child that fails has said so, and the others may wait for it for ever: 1. */
+static int end_processes(const struct start *start, unsigned int count)
 {
-	int status;
+	int status, failed = 0;
 
-	while (count--)
-		if (wait(&status) < 0 || status)
-			bench_die("a process of several failed");
+	for (unsigned int left = count; left; left--) {
+		if (wait(&status) >= 0 && !status)
+			continue;
+		for (unsigned int i = 0; !failed && i < count; i++)
+			kill(start[i].pid, SIGKILL);
+		failed = 1;
+	}
+	return failed;
 }
 
 static void let_them(struct crowd *crowd)
@@ -114,11 +122,12 @@ static void let_them(struct crowd *crowd)
 	__atomic_store_n(&crowd->stop, 1, __ATOMIC_RELAXED);
 }
 
-static void run_crowd(struct crowd *crowd)
+static int run_crowd(struct crowd *crowd)
 {
 	struct start start[BENCH_PARTIES_MAX];
 	pthread_t thread[BENCH_PARTIES_MAX];
 	int threads = crowd->peer->flags & BENCH_THREADS;
+	int failed = 0;
 
 	if (pipe(crowd->gate))
 		bench_die("pipe: %s", strerror(errno));
@@ -131,10 +140,11 @@ static void run_crowd(struct crowd *crowd)
 	}
 	let_them(crowd);
 	if (!threads)
-		end_processes(crowd->parties);
+		failed = end_processes(start, crowd->parties);
 	for (unsigned int i = 0; threads && i < crowd->parties; i++)
 		pthread_join(thread[i], NULL);
 	close(crowd->gate[0]);
+	return failed;
 }
 
 static void add_up(const struct crowd *crowd, struct outcome *outcome)
@@ -161,23 +171,26 @@ static void add_up(const struct crowd *crowd, struct outcome *outcome)
 	bench_sample(&outcome->fairness, sum * sum / (crowd->parties * squares));
 }
 
-static void once_more(const struct bench_case *peer, void *state, unsigned long batch,
-		      unsigned int parties, struct outcome *outcome)
+/* 0, or 1: a party failed. */
+static int once_more(const struct bench_case *peer, void *state, unsigned long batch,
+		     unsigned int parties, struct outcome *outcome)
 {
-	int runs = peer->change ? 2 : 1;
+	int failed = 0, runs = peer->change ? 2 : 1;
 	struct crowd *crowd;
 
-	for (int timed = 0; timed < runs; timed++) {
+	for (int timed = 0; timed < runs && !failed; timed++) {
 		crowd = bench_shared(sizeof(*crowd));
 		crowd->peer = peer;
 		crowd->state = state;
 		crowd->parties = parties;
 		crowd->each_timed = timed;
 		crowd->batch = timed ? 1 : batch;
-		run_crowd(crowd);
-		add_up(crowd, outcome);
+		failed = run_crowd(crowd);
+		if (!failed)
+			add_up(crowd, outcome);
 		munmap(crowd, sizeof(*crowd));
 	}
+	return failed;
 }
 
 static void publish(struct bench_what what, const char *peer, struct outcome *outcome)
@@ -228,9 +241,11 @@ void bench_together(const char *family, const char *workload, const struct bench
 		what.parameter = parties[p];
 		for (unsigned int n = 0; n < bench_options.repeats; n++)
 			for (size_t i = 0; i < count; i++)
-				if (batch[i])
-					once_more(&cases[i], state[i], batch[i], parties[p],
-						  &outcome[i]);
+				if (batch[i] && once_more(&cases[i], state[i], batch[i],
+							  parties[p], &outcome[i])) {
+					bench_fail(&what, cases[i].peer, "an operation failed");
+					batch[i] = 0;
+				}
 		for (size_t i = 0; i < count; i++)
 			publish(what, cases[i].peer, &outcome[i]);
 	}
