@@ -246,7 +246,7 @@ static const struct {
 static int is_wanted(const char *name, char *const *wanted)
 {
 	if (!*wanted)
-		return 1;
+		return strcmp(name, "big");	/* takes minutes */
 	for (; *wanted; wanted++)
 		if (!strcmp(*wanted, name))
 			return 1;

@@ -82,6 +82,10 @@ BENCH_RUN(op_notify, struct ours *, failed |= single(state, SHS_OP_NOTIFY, 1))
 BENCH_RUN(op_cell_load, struct ours *, failed |= single_bytes(state, SHS_OP_LOAD))
 BENCH_RUN(op_cell_store, struct ours *, failed |= single_bytes(state, SHS_OP_STORE))
 
+/* How far a call gets that is refused: at the number, after the copy of the struct. */
+BENCH_RUN(refused_number, struct ours *, failed |= !ioctl(state->fd, _IO(SHS_IOC_MAGIC, 99), 0))
+BENCH_RUN(refused_op, struct ours *, failed |= !single(state, ~0U, 0))
+
 static inline int info(struct ours *ours)
 {
 	struct shs_ioc_info request = { .size = sizeof(request) };
@@ -229,6 +233,8 @@ static const struct bench_case single_peers[] = {
 	  .run = failing_ioctl },
 	{ .peer = "pread of /dev/null", .flags = BENCH_CALLS, .setup = null_setup,
 	  .run = pread_null },
+	{ .peer = "shstate refused number", OURS(COUNTER), .run = refused_number },
+	{ .peer = "shstate refused operation", OURS(COUNTER), .run = refused_op },
 	{ .peer = "shstate counter add", OURS(COUNTER), .run = op_add },
 	{ .peer = "shstate atomic fetch_add", OURS(ATOMIC), .run = op_fetch_add },
 	{ .peer = "shstate atomic load", OURS(ATOMIC), .run = op_load },

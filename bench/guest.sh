@@ -12,6 +12,7 @@ if [ "$1" = -w ]; then
 	sleep 20
 	shift
 fi
+[ ! -e /ntsync.ko ] || insmod /ntsync.ko
 echo "info,$setting,kernel,$(uname -sr)"
 echo "info,$setting,processors,$(grep -c ^processor /proc/cpuinfo)"
 echo "info,$setting,clock,$(cat /sys/devices/system/clocksource/clocksource0/current_clocksource)"
