@@ -72,7 +72,7 @@ void bench_sample(struct bench_samples *samples, double value);
 void bench_result(const struct bench_what *what, const char *peer, struct bench_samples *samples);
 void bench_skip(const struct bench_what *what, const char *peer, const char *reason);
 
-/* A case went wrong, but the others can go on: skips it, and in the end the program fails. */
+/* A case went wrong, but the others can go on: skips it. If it is ours the program fails. */
 void bench_fail(const struct bench_what *what, const char *peer, const char *reason);
 
 /* NULL, or why this case is not for this setting; else sets it up. */
