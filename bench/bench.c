@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * usage: bench [-i] [-u] [-s SETTING] [-r ROUNDS] [-m MILLISECONDS] [-n REPEATS] [FAMILY]...
+ * usage: bench [-i] [-u] [-s SETTING] [-r ROUNDS] [-m MILLISECONDS] [-n REPEATS] [-p PEER]
+ *	[FAMILY]...
  *   -i  a tick is an instruction (QEMU with -icount): small batches, the loop's deducted
  *   -u  this is User-mode Linux
+ *   -p  only peers whose name has this in it
  */
 #include <errno.h>
 #include <stdarg.h>
@@ -89,6 +91,11 @@ void bench_fail(const struct bench_what *what, const char *peer, const char *rea
 
 /* -------------------------------------------------------------- the runs -- */
 
+int bench_is_wanted(const char *peer)
+{
+	return !bench_options.peers || strstr(peer, bench_options.peers);
+}
+
 const char *bench_setup(const struct bench_case *peer, void **state)
 {
 	*state = NULL;
@@ -156,8 +163,11 @@ void bench_alone(const char *family, const char *workload, unsigned long paramet
 	if (!run)
 		bench_die("no memory");
 	for (size_t i = 0; i < count; i++) {
-		const char *why = bench_setup(&cases[i], &run[i].state);
+		const char *why;
 
+		if (!bench_is_wanted(cases[i].peer))
+			continue;
+		why = bench_setup(&cases[i], &run[i].state);
 		if (why) {
 			bench_skip(&what, cases[i].peer, why);
 			continue;
@@ -257,7 +267,7 @@ int main(int argc, char **argv)
 {
 	int option;
 
-	while ((option = getopt(argc, argv, "ius:r:m:n:")) != -1) {
+	while ((option = getopt(argc, argv, "ius:r:m:n:p:")) != -1) {
 		switch (option) {
 		case 'i': bench_options.instructions = 1; break;
 		case 'u': bench_options.uml = 1; break;
@@ -265,6 +275,7 @@ int main(int argc, char **argv)
 		case 'r': bench_options.rounds = atoi(optarg); break;
 		case 'm': bench_options.milliseconds = atoi(optarg); break;
 		case 'n': bench_options.repeats = atoi(optarg); break;
+		case 'p': bench_options.peers = optarg; break;
 		default: return 2;
 		}
 	}

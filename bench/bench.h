@@ -61,6 +61,7 @@ extern struct bench_options {
 	unsigned int rounds;	/* batches of each case */
 	unsigned int milliseconds;	/* of each run of several processes */
 	unsigned int repeats;	/* of those runs */
+	const char *peers;	/* only those whose name has this in it; NULL: all */
 } bench_options;
 
 extern double bench_ticks_per_ns;
@@ -74,6 +75,8 @@ void bench_skip(const struct bench_what *what, const char *peer, const char *rea
 
 /* A case went wrong, but the others can go on: skips it. If it is ours the program fails. */
 void bench_fail(const struct bench_what *what, const char *peer, const char *reason);
+
+int bench_is_wanted(const char *peer);
 
 /* NULL, or why this case is not for this setting; else sets it up. */
 const char *bench_setup(const struct bench_case *peer, void **state);

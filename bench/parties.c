@@ -228,8 +228,11 @@ void bench_together(const char *family, const char *workload, const struct bench
 	if (!outcome || !batch || !state)
 		bench_die("no memory");
 	for (size_t i = 0; i < count; i++) {
-		const char *why = reason(&cases[i]) ?: bench_setup(&cases[i], &state[i]);
+		const char *why;
 
+		if (!bench_is_wanted(cases[i].peer))
+			continue;
+		why = reason(&cases[i]) ?: bench_setup(&cases[i], &state[i]);
 		if (why) {
 			bench_skip(&what, cases[i].peer, why);
 			continue;

@@ -242,6 +242,8 @@ static void measure(const struct recover_case *peer, uint64_t size, unsigned int
 	sysinfo(&info);
 	if (!why && size && (uint64_t)info.freeram * info.mem_unit < size + GIB / 2)
 		why = "this machine has less than 4.5 GiB of memory free";
+	if (!bench_is_wanted(peer->peer))
+		return;
 	if (why) {
 		bench_skip(&what, peer->peer, why);
 		return;

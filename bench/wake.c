@@ -334,5 +334,6 @@ void bench_wake(void)
 	if (bench_options.instructions)
 		return;		/* one processor */
 	for (size_t i = 0; i < BENCH_COUNT(cases); i++)
-		measure(&cases[i], bench_options.rounds < 300 ? bench_options.rounds : 300);
+		if (bench_is_wanted(cases[i].peer))
+			measure(&cases[i], bench_options.rounds < 300 ? bench_options.rounds : 300);
 }
