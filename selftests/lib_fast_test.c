@@ -697,10 +697,13 @@ TEST_F(fast, forked)
 	struct shs_object *mutex = make(SHS_KIND_MUTEX, SHS_TYPE_U64);
 	struct shs_object *adds = make(SHS_KIND_COUNTER, SHS_TYPE_I64);
 	struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_U64);
+	struct shs_object *atomic = make(SHS_KIND_ATOMIC, SHS_TYPE_U64);
 	struct shs_object *cell = make_cell();
 	uint32_t lane;
+	int64_t old;
 
 	be_known();
+	ASSERT_EQ(0, shs_object_attach(atomic));
 	ASSERT_EQ(0, shs_object_attach(adds));
 	ASSERT_EQ(0, shs_object_attach(cell));
 	ASSERT_EQ(0, shs_counter_add(adds, 0, 1));
@@ -727,11 +730,15 @@ TEST_F(fast, forked)
 				_exit(6);
 			if (shs_mutex_is_owned_by_current_thread(mutex))
 				_exit(7);
+			if (shs_atomic_fetch_add(atomic, 0, 1, SHS_RELAXED, &old) || old != raw)
+				_exit(8);
 			_exit(0);
 		}
 		EXPECT_EQ(0, shs_reap(child));
 	}
 	EXPECT_EQ(3, total(adds));
+	EXPECT_EQ(0, shs_atomic_load(atomic, 0, SHS_SEQ_CST, &old));
+	EXPECT_EQ(2, old);
 	EXPECT_EQ(1, shs_mutex_is_owned_by_current_thread(mutex));
 	EXPECT_EQ(0, shs_mutex_unlock(mutex));
 	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));

@@ -727,7 +727,7 @@ TEST_F(group, holder_out_of_memory)
 /*
  * It takes long to take the memory of a large process away. Who comes meanwhile need
  * not wait for the end of that: when it has the lock, most of the memory is still
- * there. Whether it looks in time is chance, so it tries until it did.
+ * there. Whether it looks in time is chance, so it tries often.
  */
 TEST_F(group, large_holder)
 {
@@ -738,7 +738,7 @@ TEST_F(group, large_holder)
 	struct shs_att att;
 
 	ASSERT_EQ(0, shs_attach(&att, fd));
-	while (left < size / 2 && __test_passed(_metadata)) {
+	for (int i = 0; left < (long long)size / 2 && i < 200 && __test_passed(_metadata); i++) {
 		pid_t child = shs_fork();
 		int got;
 
@@ -758,11 +758,13 @@ TEST_F(group, large_holder)
 			got = shs_trylock(&att);
 		while (got == -EBUSY);
 		left = used(&self->group);
+		ASSERT_LE(0, left);
 		EXPECT_EQ(-EOWNERDEAD, got);
 		EXPECT_EQ(-SIGKILL, shs_reap(child));
 		EXPECT_EQ(0, shs_unlock(&att));
 		EXPECT_EQ(0, shs_info(fd).state);
 	}
+	EXPECT_LE((long long)size / 2, left);
 }
 
 TEST_HARNESS_MAIN

@@ -41,6 +41,8 @@
  *		in the environment every operation is a call.
  * Fork		The child inherits handles but owns nothing: what the parent holds
  *		stays the parent's. The child attaches anew by itself on first use.
+ *		That of vfork() shares the parent's memory and not its descriptors:
+ *		it must use no handle.
  * Exec		Every descriptor is close-on-exec.
  *
  * Errors of every function that uses an object:

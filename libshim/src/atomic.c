@@ -104,7 +104,7 @@ static int is_plain(const struct shs_object *atomic, const struct shs_ioc_op *op
 	return op->order_failure != SHS_RELEASE && op->order_failure != SHS_ACQ_REL;
 }
 
-#define BY_INSTRUCTION(type)						\
+#define BY_COMPILER(type)						\
 ({									\
 	type *at_ = element, arg_ = (type)op->arg;			\
 	int is_ = 1;							\
@@ -134,8 +134,8 @@ static int is_plain(const struct shs_object *atomic, const struct shs_ioc_op *op
 	is_;								\
 })
 
-/* Returns 1 if there is one atomic instruction, which was done, for what op asks. */
-static int by_instruction(const struct shs_object *atomic, const struct shs_ioc_op *op,
+/* Returns 1 if the compiler has an atomic operation for what op asks, which was done. */
+static int by_compiler(const struct shs_object *atomic, const struct shs_ioc_op *op,
 			  void *element, uint64_t *was)
 {
 	switch (atomic->type) {
@@ -143,15 +143,15 @@ static int by_instruction(const struct shs_object *atomic, const struct shs_ioc_
 		return 0;
 	case SHS_TYPE_U8:
 	case SHS_TYPE_I8:
-		return BY_INSTRUCTION(uint8_t);
+		return BY_COMPILER(uint8_t);
 	case SHS_TYPE_U16:
 	case SHS_TYPE_I16:
-		return BY_INSTRUCTION(uint16_t);
+		return BY_COMPILER(uint16_t);
 	case SHS_TYPE_U32:
 	case SHS_TYPE_I32:
-		return BY_INSTRUCTION(uint32_t);
+		return BY_COMPILER(uint32_t);
 	}
-	return BY_INSTRUCTION(uint64_t);
+	return BY_COMPILER(uint64_t);
 }
 
 /*
@@ -165,7 +165,7 @@ static int operate_here(const struct shs_object *atomic, struct shs_ioc_op *op)
 	uint64_t bits;
 	int64_t old;
 
-	if (by_instruction(atomic, op, element, &bits)) {
+	if (by_compiler(atomic, op, element, &bits)) {
 		op->result = wrap(atomic, bits);
 		return 0;
 	}

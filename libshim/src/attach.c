@@ -246,7 +246,10 @@ static int attach_locked(struct handle *handle)
 	return ret;
 }
 
-/* With the lock. A child that no handler saw begins by forgetting its parent's. */
+/*
+ * With the lock. A child that no handler saw begins by forgetting its parent's. The lanes
+ * of the parent's threads stay taken there: it has fewer, and the last for all others.
+ */
 static void notice_fork(void)
 {
 	if (*shs_here)

@@ -128,7 +128,7 @@ void shs_thread_mark_lane(const struct handle *handle)
 	struct shs_private *head = handle->object.lanes;
 
 	if (!shs_attached_here(handle) || own_lane(handle->object.lane_count) < 0 ||
-	    head->used & shs_self.bit)
+	    __atomic_load_n(&head->used, __ATOMIC_RELAXED) & shs_self.bit)
 		return;
 	SHS_STEP("lane: mark");
 	__atomic_fetch_or(&head->used, shs_self.bit, __ATOMIC_SEQ_CST);
@@ -295,6 +295,7 @@ static void end(void *unused)
 	shs_self.bit = 0;
 	atomic_fetch_and(&taken, ~bit);
 	shs_self.here = &nowhere;
+	__atomic_signal_fence(__ATOMIC_RELEASE);	/* a handler asks for no number before */
 	asked = 0;
 	SHS_STEP("ended");
 }

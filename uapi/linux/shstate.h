@@ -311,9 +311,10 @@ struct shs_shared {
 #define SHS_VALUE_OFFSET	64
 
 /*
- * First bytes of the private region; lanes begin at SHS_LANES_OFFSET.  The kernel looks
- * only at lanes in use: those that its calls counted in, and lane n if bit n of used is
- * set.  So who writes a lane by itself sets its bit before that, for good.
+ * First bytes of the private region; lanes begin at SHS_LANES_OFFSET.  But for the lane
+ * that a call names the kernel looks only at lanes in use: those that its calls counted
+ * in, and lane n if bit n of used is set.  So who writes a lane by itself sets its bit
+ * before that, for good.
  */
 struct shs_private {
 	__u64 used;
