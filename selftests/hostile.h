@@ -120,7 +120,9 @@ static bool is_usual(struct process *me, enum what what, int set, int ret)
 {
 	if (ret == -EBUSY || ret == -ETIMEDOUT)
 		return what != UNLOCK;
-	if (set == CONTROL || me->harmless)
+	if (set == CONTROL)		/* the patient is the first to die there */
+		return what == OPERATE && ret == -EUCLEAN && me->common->stop;
+	if (me->harmless)
 		return false;
 	return (ret == -EOWNERDEAD && what != UNLOCK && what != OPERATE) ||
 	       (ret == -EUCLEAN && what == OPERATE);
