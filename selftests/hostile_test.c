@@ -625,6 +625,29 @@ TEST_F_TIMEOUT(hostile, storm, 1200)
 	       common->held[1], common->held[2], common->late_ns / 1000);
 }
 
+/* Who waits for a holder that never was can be killed. */
+TEST_F(hostile, killable)
+{
+	struct object *o = &self->set[TARGET][variant->kind];
+	int status = 0, kind = variant->kind;
+	pid_t child;
+
+	if (kind != MUTEX && kind != RWLOCK && kind != CELL)
+		return;
+	if (kind == RWLOCK)
+		*(__u64 *)shs_lane(&o->att, 0) = ~0ULL;
+	else
+		o->att.shared->word = o->att.is.id;
+	child = shs_fork();
+	if (!child)
+		_exit(!attach(&o->att, o->fd) || shs_lock(&o->att));
+	SHS_AWAIT(o->fd, info.waiters == 1);
+	shs_await_sleep(child);
+	ASSERT_TRUE(ends(self, child, SIGKILL, &status));
+	EXPECT_EQ(-SIGKILL, status);
+	EXPECT_EQ(0, shs_info(o->fd).waiters);
+}
+
 /*
  * What is not writable does not become so, by any way a process has into its memory.
  */
