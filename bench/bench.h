@@ -143,17 +143,17 @@ static inline uint64_t bench_ticks(void)
 			bench_die("%s failed: %d", #name, failed);	\
 	}
 
-/* Of a lock: NAME_run, and with one added to *inside NAME_change, _begin and _end. */
-#define BENCH_LOCK(name, type, lock, unlock, inside)			\
+/* Of a lock: NAME_run, and with look in between NAME_change, _begin and _end. */
+#define BENCH_PAIR(name, type, lock, unlock, look)			\
 	BENCH_RUN(name##_run, type, { lock; unlock; })			\
-	BENCH_RUN(name##_change, type, { lock; *(inside) += 1; unlock; })	\
+	BENCH_RUN(name##_change, type, { lock; look; unlock; })		\
 	static void name##_begin(void *argument)			\
 	{								\
 		type state = (type)argument;				\
 		int failed = 0;						\
 									\
 		lock;							\
-		*(inside) += 1;						\
+		look;							\
 		if (failed)						\
 			bench_die("%s cannot lock", #name);		\
 	}								\
@@ -166,6 +166,10 @@ static inline uint64_t bench_ticks(void)
 		if (failed)						\
 			bench_die("%s cannot unlock", #name);		\
 	}
+
+/* Of one that excludes: one is added to *inside. */
+#define BENCH_LOCK(name, type, lock, unlock, inside)			\
+	BENCH_PAIR(name, type, lock, unlock, *(inside) += 1)
 
 #define BENCH_OF(name)							\
 	.run = name##_run, .change = name##_change, .begin = name##_begin, .end = name##_end

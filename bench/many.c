@@ -207,7 +207,8 @@ static int create_empty(const char *path)
 }
 
 static const struct crowd crowds[] = {
-	{ "shstate", "shstate", "nr_objects=200000,nr_objects_user=200000,size=1G,size_user=1G", create_ours },
+	{ "shstate", "shstate",
+	  "nr_objects=200000,nr_objects_user=200000,size=1G,size_user=1G", create_ours },
 	{ "tmpfs file", "tmpfs", "nr_inodes=200000", create_empty },
 };
 

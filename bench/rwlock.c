@@ -15,26 +15,7 @@ struct locked {
 
 /* What a reader does in a contended run: it looks. */
 #define LOOK(name, type, lock, unlock, inside)				\
-	BENCH_RUN(name##_run, type, { lock; unlock; })			\
-	BENCH_RUN(name##_change, type, { lock; (void)*(volatile uint64_t *)(inside); unlock; }) \
-	static void name##_begin(void *argument)			\
-	{								\
-		type state = (type)argument;				\
-		int failed = 0;						\
-									\
-		lock;							\
-		if (failed)						\
-			bench_die("%s cannot lock", #name);		\
-	}								\
-	static void name##_end(void *argument)				\
-	{								\
-		type state = (type)argument;				\
-		int failed = 0;						\
-									\
-		unlock;							\
-		if (failed)						\
-			bench_die("%s cannot unlock", #name);		\
-	}
+	BENCH_PAIR(name, type, lock, unlock, (void)*(volatile uint64_t *)(inside))
 
 static const char *ours_setup(void **state, long way)
 {

@@ -27,17 +27,6 @@ static inline int shs_cgroup_root(char *path, size_t size)
 	return mount("cgroup2", path, "cgroup2", 0, NULL) ? -errno : 0;
 }
 
-static inline int shs_put_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY), ret = 0;
-
-	if (fd < 0 || write(fd, text, strlen(text)) != strlen(text))
-		ret = -errno;
-	if (fd >= 0)
-		close(fd);
-	return ret;
-}
-
 static inline int shs_cgroup_put(const struct shs_cgroup *g, const char *file, const char *text)
 {
 	char path[300];

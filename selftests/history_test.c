@@ -80,17 +80,9 @@ static void detach(struct me *me);
 /*
  * Chance
  */
-static __u64 number(__u64 *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state * 0x2545f4914f6cdd1dULL >> 8;
-}
-
 static unsigned int chance(struct me *me, unsigned int below)
 {
-	return number(&me->random) % below;
+	return shs_number(&me->random) % below;
 }
 
 /* Lets others run: between operations, and between one and its record. */
@@ -586,7 +578,7 @@ static void step_atomic(struct me *me)
 		op.op = SHS_OP_FETCH_NOT;
 	if (op.op != SHS_OP_LOAD && op.op != SHS_OP_FETCH_NOT)
 		op.arg = chance(me, 4) ? own_number(me) :
-					 hist_wrap(me->plan->type, number(&me->random));
+					 hist_wrap(me->plan->type, shs_number(&me->random));
 	if (op.op == SHS_OP_CMPXCHG)
 		op.expected = me->seen;
 	if (op.op <= SHS_OP_FETCH_ADD && !is_bool && !chance(me, 3))
@@ -860,7 +852,7 @@ static void take_part(struct me *me)
 	unsigned int steps;
 
 	me->random = common->seed + me->who * 0x9e3779b97f4a7c15ULL;
-	number(&me->random);
+	shs_number(&me->random);
 	me->seen = 0;
 	me->mode = -1;
 	me->depth = 0;
@@ -1133,7 +1125,7 @@ static __u64 some_value(FIXTURE_DATA(history) *self)
 
 	switch (self->plan.program) {
 	case ATOMIC:
-		return hist_wrap(self->plan.type, number(&me->random));
+		return hist_wrap(self->plan.type, shs_number(&me->random));
 	case ATOMIC_WAIT:
 		return chance(me, 2);
 	case ADDS:
@@ -1174,7 +1166,7 @@ static void new_round(FIXTURE_DATA(history) *self, unsigned int history)
 	common->processes = 4 + chance(me, 1 + chance(me, HIST_PROCESSES - 3));
 	common->number = history / self->batch % self->objects;
 	common->steps = 26 / common->processes;
-	common->seed = number(&me->random);
+	common->seed = shs_number(&me->random);
 	common->amount = 1 + chance(me, 5);
 	common->victim = common->doomed = HIST_WHO;
 	me->mode = -1;

@@ -83,17 +83,9 @@ static void wrong(struct process *me, const char *format, ...)
 	va_end(list);
 }
 
-static __u64 number(__u64 *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state * 0x2545f4914f6cdd1dULL >> 8;
-}
-
 static unsigned int chance(struct process *me, unsigned int below)
 {
-	return number(&me->random) % below;
+	return shs_number(&me->random) % below;
 }
 
 static __u64 some_deadline(struct process *me)

@@ -140,14 +140,14 @@ static __u32 some_word(struct process *me)
 	struct common *common = me->common;
 	__u32 ids[] = { 0, me->set[TARGET][me->kind].att.is.id, common->living, common->dead,
 			common->newest + 1 + chance(me, 3), SHS_WORD_OWNER, 0,
-			number(&me->random) & SHS_WORD_OWNER };
+			shs_number(&me->random) & SHS_WORD_OWNER };
 
 	return ids[chance(me, 8)] | chance(me, 8) << 29;
 }
 
 static __u64 some_number(struct process *me, __u64 old)
 {
-	__u64 random = number(&me->random) << 8 ^ number(&me->random);
+	__u64 random = shs_number(&me->random) << 8 ^ shs_number(&me->random);
 	__u64 numbers[] = { 0, 1, ~0ULL, 1ULL << 63, old + 1, old - 1, random, random };
 
 	return numbers[chance(me, 8)];
@@ -462,15 +462,6 @@ static void check_page(struct __test_metadata *_metadata, const struct object *o
 	EXPECT_TRUE(is_untouched(&o->att));
 }
 
-static void detach(struct __test_metadata *_metadata, struct shs_att *att)
-{
-	EXPECT_EQ(0, munmap(att->private, att->is.private_size));
-	EXPECT_EQ(0, munmap((void *)att->control, att->is.control_size));
-	if (att->shared)
-		EXPECT_EQ(0, munmap(att->shared, att->is.shared_size));
-	EXPECT_EQ(0, close(att->fd));
-}
-
 static bool is_locked(int ret)
 {
 	return ret == 0 || ret == -EOWNERDEAD;
@@ -486,7 +477,7 @@ static void attach_to_free(struct __test_metadata *_metadata, struct object *o)
 
 	for (int i = 0; i < 2 && ret == -EBUSY; i++) {
 		if (i)
-			detach(_metadata, &o->att);
+			shs_detach(&o->att);
 		ASSERT_TRUE(attach(&o->att, o->fd));
 		shs_unlock(&o->att);
 		ret = shs_trylock(&o->att);
@@ -543,7 +534,7 @@ static void check_target(struct __test_metadata *_metadata, FIXTURE_DATA(hostile
 		EXPECT_EQ(0, info.readers);
 		EXPECT_EQ(0, info.state & SHS_STATE_WATCHED);
 		check_page(_metadata, o, i);
-		detach(_metadata, &o->att);
+		shs_detach(&o->att);
 		if (i == MUTEX || i == RWLOCK || i == CELL)
 			check_works(_metadata, o, i, self->me.flags);
 		else
@@ -598,7 +589,7 @@ static void check_remains(struct __test_metadata *_metadata, FIXTURE_DATA(hostil
 
 		if (!o->fd)
 			continue;
-		detach(_metadata, &o->att);
+		shs_detach(&o->att);
 		EXPECT_EQ(0, shs_info(o->fd).attachments);
 		EXPECT_EQ(1, shs_info(o->fd).opens);
 		close(o->fd);

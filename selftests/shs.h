@@ -196,6 +196,26 @@ static inline int shs_write(int fd, const char *text)
 	return put < 0 ? -errno : put == (ssize_t)strlen(text) ? 0 : -EIO;
 }
 
+static inline int shs_put_file(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC), ret = 0;
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		ret = -errno;
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
+/* Vigna's xorshift64*: numbers that the next run has too. */
+static inline __u64 shs_number(__u64 *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return *state * 0x2545f4914f6cdd1dULL >> 8;
+}
+
 /*
  * Single operations, by either door
  */
@@ -366,6 +386,15 @@ static inline int shs_attach(struct shs_att *att, int object)
 	int err = shs_attach_only(att, object);
 
 	return err ? err : shs_map_all(att);
+}
+
+/* Unmaps all and closes, and ends the test if that fails. */
+static inline void shs_detach(struct shs_att *att)
+{
+	if (munmap(att->private, att->is.private_size) ||
+	    munmap((void *)att->control, att->is.control_size) ||
+	    (att->shared && munmap(att->shared, att->is.shared_size)) || close(att->fd))
+		abort();
 }
 
 /* The value in the mapped shared region, and a lane in the private one. */

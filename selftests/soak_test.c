@@ -90,17 +90,9 @@ static void must(const char *what, int ret)
 		wrong("%s: %d", what, ret);
 }
 
-static __u64 number(__u64 *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state * 0x2545f4914f6cdd1dULL >> 8;
-}
-
 static unsigned int chance(struct thread *me, unsigned int below)
 {
-	return number(&me->random) % below;
+	return shs_number(&me->random) % below;
 }
 
 static struct shs_deadline some_limit(struct thread *me)
@@ -484,7 +476,7 @@ static void use_cell(struct thread *me)
 	__u64 words[CELL_WORDS], old[CELL_WORDS];
 	int ret;
 
-	words[0] = number(&me->random);
+	words[0] = shs_number(&me->random);
 	for (int i = 1; i < CELL_WORDS; i++)
 		words[i] = words[0];
 	switch (chance(me, 4)) {
@@ -809,8 +801,8 @@ static void kill_at_random(FIXTURE_DATA(soak) *self)
 	for (int i = 0; i < self->processes; i++)
 		start(self, i);
 	while (!enough(self) && !common->wrong) {
-		struct timespec pace = { .tv_nsec = number(&self->random) % (6 * SHS_MS) };
-		int victim = number(&self->random) % self->processes;
+		struct timespec pace = { .tv_nsec = shs_number(&self->random) % (6 * SHS_MS) };
+		int victim = shs_number(&self->random) % self->processes;
 
 		ppoll(NULL, 0, &pace, NULL);
 		kill_one(self, victim);

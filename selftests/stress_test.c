@@ -91,17 +91,9 @@ static void wrong(struct thread *me, const char *format, ...)
 /*
  * Chance
  */
-static __u64 number(__u64 *state)
-{
-	*state ^= *state << 13;
-	*state ^= *state >> 7;
-	*state ^= *state << 17;
-	return *state * 0x2545f4914f6cdd1dULL >> 8;
-}
-
 static unsigned int chance(struct thread *me, unsigned int below)
 {
-	return number(&me->random) % below;
+	return shs_number(&me->random) % below;
 }
 
 /* Time in which a kill may come. */
@@ -590,7 +582,7 @@ static void use_cell(struct thread *me)
 	__u64 words[CELL_WORDS], old[CELL_WORDS] = { 0 };
 	struct shs_ioc_op op;
 
-	words[0] = number(&me->random);
+	words[0] = shs_number(&me->random);
 	for (int i = 1; i < CELL_WORDS; i++)
 		words[i] = words[0];
 	if (which == ARRAY_SIZE(ops))
@@ -722,13 +714,13 @@ static void scribble(FIXTURE_DATA(stress) *self)
 	if (!attach_all(self->fd[1], att))
 		_exit(1);
 	for (unsigned int n = 0;; n++) {
-		const struct shs_att *victim = &att[number(&state) % OBJECTS];
+		const struct shs_att *victim = &att[shs_number(&state) % OBJECTS];
 
-		random = number(&state);
+		random = shs_number(&state);
 		shared = (volatile __u32 *)victim->shared;
 		if (shared)
 			shared[random & 16 ? 0 : (random >> 5) % (victim->is.shared_size / 4)] =
-				some_word(number(&state));
+				some_word(shs_number(&state));
 		if (victim->is.lanes && !(random >> 20 & 63)) {
 			lane = shs_lane(victim, 0);
 			*lane = *lane ? 0 : random;
@@ -814,8 +806,8 @@ static void kill_at_random(struct __test_metadata *_metadata, FIXTURE_DATA(stres
 	for (int i = 0; i < self->processes; i++)
 		self->child[i] = start(self, i);
 	for (int n = 0; n < EPISODE && !enough(self) && !is_wrong(self); n++) {
-		struct timespec pace = { .tv_nsec = number(&self->random) % (6 * SHS_MS) };
-		int victim = number(&self->random) % self->processes;
+		struct timespec pace = { .tv_nsec = shs_number(&self->random) % (6 * SHS_MS) };
+		int victim = shs_number(&self->random) % self->processes;
 
 		ppoll(NULL, 0, &pace, NULL);
 		kill_one(_metadata, self, victim, false);
@@ -876,7 +868,7 @@ static void let_end(struct __test_metadata *_metadata, FIXTURE_DATA(stress) *sel
 
 	__atomic_store_n(&self->common->stop, 1, __ATOMIC_RELEASE);
 	for (int i = 0; i < self->processes; i++)
-		if (number(&self->random) & 1)
+		if (shs_number(&self->random) & 1)
 			kill_one(_metadata, self, i, true);
 	while (!all_stopped(self))
 		come_by(self);
@@ -887,15 +879,6 @@ static void let_end(struct __test_metadata *_metadata, FIXTURE_DATA(stress) *sel
 			come_by(self);
 		EXPECT_EQ(0, status);
 	}
-}
-
-static void detach(struct __test_metadata *_metadata, struct shs_att *att)
-{
-	EXPECT_EQ(0, munmap(att->private, att->is.private_size));
-	EXPECT_EQ(0, munmap((void *)att->control, att->is.control_size));
-	if (att->shared)
-		EXPECT_EQ(0, munmap(att->shared, att->is.shared_size));
-	EXPECT_EQ(0, close(att->fd));
 }
 
 /* Free at once; or left by one who died, of which we are told. */
@@ -936,7 +919,7 @@ static void check_free(struct __test_metadata *_metadata, FIXTURE_DATA(stress) *
 		}
 		if (take_lock(_metadata, &fresh, !set && i < PAIRS))
 			EXPECT_EQ(0, take_lock(_metadata, &fresh, false));
-		detach(_metadata, &fresh);
+		shs_detach(&fresh);
 	}
 	EXPECT_TRUE(held(shs_once(&self->att[set][ONCE], &once)));
 	EXPECT_EQ(SHS_ONCE_RUNNING, once.state);
@@ -981,7 +964,7 @@ static void check_remains(struct __test_metadata *_metadata, FIXTURE_DATA(stress
 	for (int set = 0; set < 1 + self->hostile; set++) {
 		for (int i = 0; i < OBJECTS; i++) {
 			EXPECT_EQ(1, shs_info(self->fd[set][i]).attachments);
-			detach(_metadata, &self->att[set][i]);
+			shs_detach(&self->att[set][i]);
 			EXPECT_EQ(0, shs_info(self->fd[set][i]).attachments);
 			SHS_AWAIT(self->fd[set][i], info.opens == 1);
 			close(self->fd[set][i]);

@@ -36,21 +36,12 @@ FIXTURE(trace) {
 	int count;
 };
 
-static int write_file(const char *path, const char *text)
-{
-	int fd = open(path, O_WRONLY | O_TRUNC);
-	int ret = fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text) ? -errno : 0;
-
-	close(fd);
-	return ret;
-}
-
 static int write_to(const char *name, const char *text)
 {
 	char path[300];
 
 	snprintf(path, sizeof(path), INSTANCE "/%s", name);
-	return write_file(path, text);
+	return shs_put_file(path, text);
 }
 
 FIXTURE_SETUP(trace)
@@ -66,7 +57,7 @@ FIXTURE_SETUP(trace)
 	 * To note the names of tasks the kernel would turn on the tracepoints of its
 	 * scheduler too, and an emulated processor can run into that patch half done.
 	 */
-	ASSERT_EQ(0, write_file(TRACING "/options/record-cmd", "0"));
+	ASSERT_EQ(0, shs_put_file(TRACING "/options/record-cmd", "0"));
 	ASSERT_EQ(0, mkdir(INSTANCE, 0700));
 	/* Time may be too coarse to tell which of two processors was first. */
 	ASSERT_EQ(0, write_to("trace_clock", "counter"));
