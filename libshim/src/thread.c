@@ -122,26 +122,31 @@ uint32_t shs_thread_lane(const struct handle *handle)
 	return lane < 0 ? lanes - 1 : (uint32_t)lane;
 }
 
-/* From then on the kernel looks at this thread's lane, and the fast paths use it. */
-void shs_thread_mark_lane(const struct handle *handle)
+static void mark_lane(struct shs_private *head)
 {
-	struct shs_private *head = handle->object.lanes;
-
-	if (!shs_attached_here(handle) || own_lane(handle->object.lane_count) < 0 ||
-	    __atomic_load_n(&head->used, __ATOMIC_RELAXED) & shs_self.bit)
+	if (__atomic_load_n(&head->used, __ATOMIC_RELAXED) & shs_self.bit)
 		return;
 	SHS_STEP("lane: mark");
 	__atomic_fetch_or(&head->used, shs_self.bit, __ATOMIC_SEQ_CST);
 	SHS_STEP("lane: marked");
 }
 
+/* From then on the kernel looks at this thread's lane, and the fast paths use it. */
+void shs_thread_mark_lane(const struct handle *handle)
+{
+	if (shs_attached_here(handle) && own_lane(handle->object.lane_count) >= 0)
+		mark_lane(handle->object.lanes);
+}
+
 /* So that the kernel knows a reader that would wait for itself. */
 void shs_thread_name_lane(const struct handle *handle, uint32_t lane)
 {
-	if (!shs_attached_here(handle) || (int)lane != own_lane(handle->object.lane_count))
+	int own = own_lane(handle->object.lane_count);
+
+	if (own < 0 || (int)lane != own || !shs_attached_here(handle))
 		return;
 	write_slot(handle, lane);
-	shs_thread_mark_lane(handle);
+	mark_lane(handle->object.lanes);
 }
 
 static uint32_t *mark(struct handle *handle, uint32_t mode)
