@@ -7,7 +7,7 @@
  * User space may compare-and-swap 0 -> id and id -> 0, from and to exactly these;
  * everything else is done here, in one operation under object->lock:
  *
- *   free          owner 0.  With W: only the kernel may take it.
+ *   free          owner 0.  Where somebody is queued the head is kicked.
  *   owned         owner is the id of a live attachment, or SHS_ID_KERNEL while
  *                 kernel_holds > 0.
  *   stale         any other owner: the id of a dead or never living attachment,
@@ -20,16 +20,22 @@
  *   2. the user's CAS takes exactly 0, so W and D are never lost;
  *   3. a kicked waiter that leaves passes on: shs_acquire() calls pass after it left;
  *   4. W is set by a compare-and-swap of the owned word after the waiter queued and
- *      before it sleeps (word_pass):
+ *      before it sleeps (word_pass), unless the head is kicked:
  *
  *      owner                        waiter (object->lock)
  *                                   read word = id: queue
  *      CAS id -> 0
  *                                   CAS id -> id|W fails, reads 0: kicks the head
  *
- * Fairness: a release with waiters leaves W set and kicks the head, which competes
- * with newcomers for the free word; a head older than SHS_HANDOFF_NS, or any head
- * with SHS_INIT_FIFO or by SHS_UNLOCK_FAIR, is made owner by the release itself.
+ * A kicked head is on its way here, and whether it takes the word, queues again or
+ * leaves, it passes, which sets W again for whoever sleeps by then.  So from the kick
+ * until it comes W is not needed and not set: who runs locks and unlocks without a
+ * call, as often as it can, instead of with two calls each time.  With more processes
+ * than processors that is what most of them do.
+ *
+ * Fairness: a release with waiters kicks the head, which competes with newcomers for
+ * the free word; a head older than SHS_HANDOFF_NS, or any head with SHS_INIT_FIFO or
+ * by SHS_UNLOCK_FAIR, is made owner by the release itself.
  *
  * Single operations share the owner SHS_ID_KERNEL among themselves (object->guard
  * orders them) as long as nobody is queued.  D survives their holding.
@@ -64,9 +70,18 @@ u32 shs_mutex_new_word(u32 flags)
 	       SHS_WORD_KERNEL : 0;
 }
 
+/* Whether an unlock must come here: not while the head is on its way, for that passes. */
+static u32 waiters_bit(const struct shs_object *obj)
+{
+	const struct shs_waiter *head;
+
+	head = list_first_entry_or_null(&obj->queue, struct shs_waiter, node);
+	return head && !head->kicked ? SHS_WORD_WAITERS : 0;
+}
+
 static u32 idle_bits(const struct shs_object *obj)
 {
-	return (list_empty(&obj->queue) ? 0 : SHS_WORD_WAITERS) |
+	return waiters_bit(obj) |
 	       (obj->lost || obj->watchers ? SHS_WORD_KERNEL : shs_mutex_new_word(obj->flags));
 }
 
@@ -182,8 +197,8 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 			return;
 		old = READ_ONCE(*word);
 		if (owned(obj, old & SHS_WORD_OWNER, wakes)) {
-			if (old & SHS_WORD_WAITERS ||
-			    cmpxchg(word, old, old | SHS_WORD_WAITERS) == old)
+			new = old | waiters_bit(obj);
+			if (new == old || cmpxchg(word, old, new) == old)
 				return;
 			continue;
 		}
@@ -197,9 +212,10 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 				return;
 			continue;
 		}
+		shs_kick_head(obj, wakes);
 		new = idle_bits(obj) | died_bit(obj, old, old & SHS_WORD_OWNER);
 		if (cmpxchg(word, old, new) == old)
-			break;
+			return;
 	}
 	if (!list_empty(&obj->queue))
 		shs_kick_head(obj, wakes);

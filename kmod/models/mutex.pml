@@ -7,6 +7,7 @@
  *   fast lock and unlock  the two compare-and-swaps of user space, 0 -> id, id -> 0
  *   word_try              word_try() of mutex.c
  *   word_pass             word_pass() with hand_off(), and shs_kick_head() of core.c;
+ *                         no W (WBIT) while the head is kicked;
  *                         whether the head is old enough for a hand-off is left open
  *   free_word             free_word(), by word_release() and word_repair()
  *   owned, repair         owned() of mutex.c, shs_att_live() and repair() of core.c

@@ -136,7 +136,7 @@ static void check_waiters(void)
 		env_fail("K is still there");
 	if (!head)
 		return;
-	if (!(word & SHS_WORD_WAITERS))
+	if (!(word & SHS_WORD_WAITERS) && !head->w.kicked)
 		env_fail("%s waits without W", world_name(head));
 	if (!owner() && !head->w.kicked)
 		env_fail("%s waits for a free lock and nobody is on the way",

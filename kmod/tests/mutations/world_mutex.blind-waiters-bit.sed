@@ -1,3 +1,3 @@
 # in mutex.c
 # ... by a compare-and-swap of the word that was seen.
-s/cmpxchg\(word, old, old \| SHS_WORD_WAITERS\) == old/({ WRITE_ONCE(*word, old | SHS_WORD_WAITERS); true; })/
+s/new == old \|\| cmpxchg\(word, old, new\) == old/new == old || ({ WRITE_ONCE(*word, new); true; })/

@@ -1,3 +1,3 @@
 # in mutex.c
 # Rule 4: W is set before the sleep ...
-s/cmpxchg\(word, old, old \| SHS_WORD_WAITERS\) == old/true/
+s/new = old \| waiters_bit\(obj\);/new = old;/
