@@ -53,7 +53,8 @@
 #include "../uapi/linux/shstate.h"
 
 #define SHS_CAS_TRIES		64	/* against user space, under object->lock */
-#define SHS_HANDOFF_NS		1000000	/* a mutex waiter this old is handed the lock */
+#define SHS_HANDOFF_NS		1000000	/* so often the oldest waiter of a mutex, if this old, */
+					/* is handed the lock */
 #define SHS_LANES_MAX		64
 #define SHS_THREADS_MAX		63	/* the last lane is no thread's own */
 #define SHS_ATTACHMENTS_MAX	4096	/* of one object: bounds every lane scan */
@@ -222,6 +223,7 @@ struct shs_object {
 	union {				/* by kind, all [l] */
 		struct {
 			u32 kernel_holds;	/* single operations sharing SHS_ID_KERNEL */
+			u64 handed_ns;		/* when it was last handed over; 0: never */
 		} mutex;
 		struct {
 			u32 writer;		/* id, SHS_ID_KERNEL, or 0 */

@@ -35,7 +35,9 @@
  *
  * Fairness: a release with waiters kicks the head, which competes with newcomers for
  * the free word; a head older than SHS_HANDOFF_NS, or any head with SHS_INIT_FIFO or
- * by SHS_UNLOCK_FAIR, is made owner by the release itself.
+ * by SHS_UNLOCK_FAIR, is made owner by the release itself.  For age not again within that
+ * time: where all are old each release would else end in a switch to the next process,
+ * by which they all grow older.
  *
  * Single operations share the owner SHS_ID_KERNEL among themselves (object->guard
  * orders them) as long as nobody is queued.  D survives their holding.
@@ -179,8 +181,17 @@ static bool hand_off(struct shs_object *obj, struct shs_waiter *head, u32 old,
 		return false;
 	shs_trace(obj, SHS_EVENT_HANDOFF, shs_waiter_id(head), head->mode, 0);
 	begin(obj, head);
+	obj->mutex.handed_ns = shs_now_ns();
 	shs_settle(obj, head, head->att && died ? -EOWNERDEAD : 0, wakes);
 	return true;
+}
+
+static bool is_due(const struct shs_object *obj, const struct shs_waiter *head)
+{
+	return obj->flags & SHS_INIT_FIFO || head->next ||
+	       (shs_time_since(head->since_ns) > SHS_HANDOFF_NS &&
+		(!obj->mutex.handed_ns ||
+		 shs_time_since(obj->mutex.handed_ns) > SHS_HANDOFF_NS));
 }
 
 static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
@@ -206,8 +217,7 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 		if (list_empty(&obj->queue) || old != READ_ONCE(*word))
 			continue;
 		head = list_first_entry(&obj->queue, struct shs_waiter, node);
-		if (obj->flags & SHS_INIT_FIFO || head->next ||
-		    shs_time_since(head->since_ns) > SHS_HANDOFF_NS) {
+		if (is_due(obj, head)) {
 			if (hand_off(obj, head, old, wakes))
 				return;
 			continue;

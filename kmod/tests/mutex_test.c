@@ -201,6 +201,26 @@ TEST(mutex_old_head_is_handed_the_lock)
 	CHECK_EQ(box_wake(&box, 1, 0), 0);
 }
 
+/* The next old one competes, until as much time has gone by again. */
+TEST(mutex_handed_now_and_then)
+{
+	start(SHS_KIND_MUTEX, 0, 1);
+	CHECK_EQ(box_lock(&box, 1, 0), -EBUSY);
+	CHECK_EQ(box_lock(&box, BOX_SINGLE, 0), -EBUSY);
+	env.now_ns += SHS_HANDOFF_NS + 1;
+	CHECK_EQ(box_unlock(&box, 0, 0), 0);
+	CHECK_EQ(box_wake(&box, 1, 0), 0);
+	env.now_ns += SHS_HANDOFF_NS;
+	CHECK_EQ(box_unlock(&box, 1, 0), 0);
+	CHECK_EQ(word(), 0);
+	CHECK(box.w[BOX_SINGLE].kicked && box.w[BOX_SINGLE].state == SHS_QUEUED);
+	CHECK_EQ(box_try(&box, 0, 0), 0);
+	env.now_ns++;
+	CHECK_EQ(box_unlock(&box, 0, 0), 0);
+	CHECK_EQ(word(), KERNEL);
+	CHECK_EQ(box_wake(&box, BOX_SINGLE, 0), 0);
+}
+
 TEST(mutex_fifo_hands_over)
 {
 	start(SHS_KIND_MUTEX, SHS_INIT_FIFO, 1 | K);
