@@ -78,7 +78,6 @@ struct call {
 	bool writable;		/* the file */
 	u8 *first;		/* what addr means, len bytes */
 	u8 *second;		/* what addr2 means, len bytes */
-	u8 small[128];
 };
 
 /* ---- check ---- */
@@ -515,25 +514,6 @@ int shs_op_run(struct shs_object *obj, struct shs_ioc_op *op, bool may_wait)
 
 /* ---- buffers ---- */
 
-static int alloc_buffers(struct call *c)
-{
-	size_t len = c->op->len;
-
-	if (!(c->op->flags & SHS_OP_BYTES))
-		return 0;
-	c->first = 2 * len <= sizeof(c->small) ? c->small : kvmalloc(2 * len, SHS_GFP);
-	if (!c->first)
-		return -ENOMEM;
-	c->second = c->first + len;
-	return 0;
-}
-
-static void free_buffers(struct call *c)
-{
-	if (c->first != c->small)
-		kvfree(c->first);
-}
-
 /* Reads the buffer and, where a reply will replace it, writes the same bytes back. */
 static int buffer_in(u8 *buf, u64 addr, u32 len, bool replaced)
 {
@@ -550,8 +530,6 @@ static int buffers_in(struct call *c)
 	u16 uses = c->rule->uses;
 	int ret = 0;
 
-	if (!(op->flags & SHS_OP_BYTES))
-		return 0;
 	/* a result without side effect may fail to be written afterwards */
 	if (uses & BYTES_IN || op->op == SHS_OP_TAKE)
 		ret = buffer_in(c->first, op->addr, op->len, op->op == SHS_OP_TAKE);
@@ -576,6 +554,55 @@ static int buffers_out(const struct call *c)
 	return 0;
 }
 
+static int reply(struct shs_ioc_op __user *to, const struct shs_ioc_op *op)
+{
+	if (!user_write_access_begin(to, sizeof(*to)))
+		return -EFAULT;
+	unsafe_put_user(op->result, &to->result, fault);
+	unsafe_put_user(op->notice, &to->notice, fault);
+	user_write_access_end();
+	return 0;
+fault:
+	user_write_access_end();
+	return -EFAULT;
+}
+
+static int run_and_reply(const struct call *c, struct shs_ioc_op __user *to)
+{
+	int ret = reply(to, c->op), out;
+
+	if (ret)
+		return ret;
+	ret = run(c);
+	if (!ret || ret == -EREMCHG) {
+		out = buffers_out(c);
+		ret = ret ?: out;
+	} else {
+		c->op->result = 0;	/* as it came: the call may be restarted with it */
+		if (ret != -EUCLEAN)
+			c->op->notice = 0;
+	}
+	reply(to, c->op);	/* committed: a racing munmap loses the reply */
+	return ret;
+}
+
+/* Apart from the rest for its buffer, which the others need not clear. */
+static noinline int run_on_bytes(struct call *c, struct shs_ioc_op __user *to)
+{
+	size_t len = c->op->len;
+	u8 small[128];
+	int ret;
+
+	c->first = 2 * len <= sizeof(small) ? small : kvmalloc(2 * len, SHS_GFP);
+	if (!c->first)
+		return -ENOMEM;
+	c->second = c->first + len;
+	ret = buffers_in(c) ?: run_and_reply(c, to);
+	if (c->first != small)
+		kvfree(c->first);
+	return ret;
+}
+
 /*
  * All doors: the ioctl of an object fd, or of an attachment's, and io_uring, where it
  * must not wait for a holder.  size is what the caller says the struct's size is.
@@ -591,28 +618,13 @@ long shs_op(struct file *file, struct shs_attachment *att, void __user *argp, u3
 		.may_wait = may_wait,
 		.writable = file->f_mode & FMODE_WRITE,
 	};
-	int ret, out;
+	int ret;
 
 	ret = shs_struct_in(&op, sizeof(op), size, argp);
 	if (ret)
 		return ret;
-	ret = check(&c) ?: check_mode(&c, file->f_mode) ?: alloc_buffers(&c);
+	ret = check(&c) ?: check_mode(&c, file->f_mode);
 	if (ret)
 		return ret;
-	ret = buffers_in(&c) ?: shs_copy_out(argp, &op, sizeof(op));
-	if (ret)
-		goto free;
-	ret = run(&c);
-	if (!ret || ret == -EREMCHG) {
-		out = buffers_out(&c);
-		ret = ret ?: out;
-	} else {
-		op.result = 0;		/* as it came: the call may be restarted with it */
-		if (ret != -EUCLEAN)
-			op.notice = 0;
-	}
-	shs_copy_out(argp, &op, sizeof(op));	/* committed: a racing munmap loses the reply */
-free:
-	free_buffers(&c);
-	return ret;
+	return op.flags & SHS_OP_BYTES ? run_on_bytes(&c, argp) : run_and_reply(&c, argp);
 }
