@@ -308,6 +308,8 @@ TEST_F(fs, size_changes_nothing)
 	EXPECT_EQ(0, set(fd, 8));
 	EXPECT_EQ(0, ftruncate(fd, 0));
 	EXPECT_EQ(0, ftruncate(fd, 1 << 20));
+	ASSERT_EQ(0, fstat(fd, &st));
+	EXPECT_EQ(0, st.st_size);
 	EXPECT_EQ(0, truncate(SHS_DIR "/hits", 0));
 	EXPECT_LE(0, shs_open("hits", O_RDWR | O_TRUNC));
 	EXPECT_EQ(8, shs_load(fd, 0));
