@@ -75,10 +75,10 @@ u32 shs_mutex_new_word(u32 flags)
 /* Whether an unlock must come here: not while the head is on its way, for that passes. */
 static u32 waiters_bit(const struct shs_object *obj)
 {
-	const struct shs_waiter *head;
-
-	head = list_first_entry_or_null(&obj->queue, struct shs_waiter, node);
-	return head && !head->kicked ? SHS_WORD_WAITERS : 0;
+	if (list_empty(&obj->queue) ||
+	    list_first_entry(&obj->queue, struct shs_waiter, node)->kicked)
+		return 0;
+	return SHS_WORD_WAITERS;
 }
 
 static u32 idle_bits(const struct shs_object *obj)

@@ -1,3 +1,3 @@
 # in mutex.c
 # Only a head that is on its way lets the word go without W.
-s/return head && !head->kicked \? SHS_WORD_WAITERS : 0;/return 0;/
+/^static u32 waiters_bit/,/^}/ s/return SHS_WORD_WAITERS;/return 0;/
