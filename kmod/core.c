@@ -39,7 +39,7 @@ static void repair(struct shs_attachment *att, struct shs_wakes *wakes)
 		return;
 	att->state = SHS_ATT_DEAD;
 	cancel_waiters(att, wakes);
-	shs_watch(att, false);
+	shs_watch(att, 0);
 	if (ops->repair)
 		ops->repair(att->obj, att, wakes);
 }
@@ -186,41 +186,55 @@ int shs_recover(struct shs_object *obj, struct shs_attachment *att)
 	return shs_forget_death(obj);
 }
 
-static void count_watcher(struct shs_attachment *att, bool on)
+static void set_watch(struct shs_attachment *att, u32 flags)
 {
-	att->watches = on;
-	att->obj->watchers += on ? 1 : -1;
+	struct shs_object *obj = att->obj;
+
+	obj->watchers += !!flags - !!att->watch;
+	obj->freezers += !!(flags & SHS_WATCH_FREEZE) - !!(att->watch & SHS_WATCH_FREEZE);
+	att->watch = flags;
 }
 
 /*
  * From now on the kernel sees every lock and unlock of a mutex, rwlock or cell, until
  * att no longer watches or is dead.  Who holds at that moment goes on holding.
- * -EAGAIN: not so, others rewrite the word without end.
+ * -EAGAIN: not so, others rewrite the word without end; to do less never fails.
+ * The caller passes, for those who waited for a freezer.
  */
-int shs_watch(struct shs_attachment *att, bool on)
+int shs_watch(struct shs_attachment *att, u32 flags)
 {
 	struct shs_object *obj = att->obj;
+	u32 before = att->watch;
 	int ret = 0;
 
 	lockdep_assert_held(&obj->lock);
-	if (att->watches == on)
+	if (before == flags)
 		return 0;
-	count_watcher(att, on);
+	set_watch(att, flags);
 	if (obj->kind == SHS_KIND_RWLOCK)
 		shs_rwlock_revoke(obj);
 	else
 		ret = shs_mutex_renew_kernel_bit(obj);
-	if (!ret || !on)	/* off: else with the next who takes the word here */
+	if (!ret || !(flags & ~before))		/* else with the next who takes the word here */
 		return 0;
-	count_watcher(att, false);
+	set_watch(att, before);
 	return ret;
+}
+
+/*
+ * What is frozen nobody gets: not who asks, not who waits.  Nothing is lost by that: the
+ * thaw, or the freezer's death, passes, which looks at the lock as it is by then.
+ */
+int shs_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+{
+	return obj->freezers ? -EBUSY : shs_kind_ops(obj->kind)->try(obj, w, wakes);
 }
 
 void shs_pass(struct shs_object *obj, struct shs_wakes *wakes)
 {
 	const struct shs_kind_ops *ops = shs_kind_ops(obj->kind);
 
-	if (ops->pass)
+	if (ops->pass && !obj->freezers)
 		ops->pass(obj, wakes);
 }
 

@@ -154,7 +154,7 @@ struct shs_attachment {
 	u8 state;			/* [l] enum shs_att_state */
 	u8 mapped;			/* [l] bit per region */
 	bool may_write;			/* object fd was open for writing */
-	bool watches;			/* [l] counts in object->watchers */
+	u32 watch;			/* [l] SHS_WATCH_*; counts in watchers, freezers */
 	atomic_t vmas;			/* of the private region; 0 is death */
 	void *private_mem;		/* struct shs_private, lanes, thread slots */
 	u64 used;			/* [l] bit per lane that calls counted in */
@@ -214,6 +214,7 @@ struct shs_object {
 	u64 waits, wakes;		/* [l] so many queued, were woken */
 	bool lost;			/* [l] SHS_INIT_STRICT: not recoverable */
 	u32 watchers;			/* [l] attachments for whom user space locks nothing */
+	u32 freezers;			/* [l] of these, for whom nobody does */
 	struct shs_hold hold;		/* [l] DETECT: and graph->lock */
 	struct shs_graph *graph;	/* of the mount, with DETECT; else NULL */
 	struct list_head reads;		/* [l] and graph->lock: struct shs_read */
@@ -281,6 +282,7 @@ void shs_trace(const struct shs_object *obj, enum shs_event event, u32 id, u32 m
 
 struct shs_attachment *shs_att_live(struct shs_object *obj, u32 id, struct shs_wakes *wakes);
 void shs_att_die(struct shs_attachment *att, struct shs_wakes *wakes);
+int shs_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes);
 void shs_pass(struct shs_object *obj, struct shs_wakes *wakes);
 void shs_enqueue(struct shs_object *obj, struct shs_waiter *w);
 void shs_requeue(struct shs_object *obj, struct shs_waiter *w);
@@ -443,6 +445,6 @@ u32 shs_once_state(const struct shs_object *obj);
 int shs_once_finish(struct shs_object *obj, u32 id, bool done, const void *value);
 int shs_forget_death(struct shs_object *obj);
 int shs_recover(struct shs_object *obj, struct shs_attachment *att);
-int shs_watch(struct shs_attachment *att, bool on);
+int shs_watch(struct shs_attachment *att, u32 flags);
 
 #endif

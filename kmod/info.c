@@ -69,6 +69,8 @@ static u32 state_bits(const struct shs_object *obj)
 		state |= SHS_STATE_LOST;
 	if (obj->watchers)
 		state |= SHS_STATE_WATCHED;
+	if (obj->freezers)
+		state |= SHS_STATE_FROZEN;
 	return state;
 }
 

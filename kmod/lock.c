@@ -238,13 +238,14 @@ long shs_recover_value(struct shs_attachment *att, void __user *argp)
 long shs_watch_locks(struct shs_attachment *att, void __user *argp)
 {
 	struct shs_object *obj = att->obj;
+	struct shs_wakes wakes = { };
 	struct shs_ioc_watch w;
 	int ret;
 
 	ret = shs_copy_in(&w, sizeof(w), argp);
 	if (ret)
 		return ret;
-	if (w.flags & ~SHS_WATCH_ON)
+	if (w.flags & ~(SHS_WATCH_ON | SHS_WATCH_FREEZE) || w.flags == SHS_WATCH_FREEZE)
 		return -EINVAL;
 	if (obj->kind != SHS_KIND_MUTEX && obj->kind != SHS_KIND_RWLOCK &&
 	    obj->kind != SHS_KIND_CELL)
@@ -252,8 +253,10 @@ long shs_watch_locks(struct shs_attachment *att, void __user *argp)
 	if (!att->may_write)
 		return -EACCES;
 	spin_lock(&obj->lock);
-	ret = att->state == SHS_ATT_LIVE ? shs_watch(att, w.flags & SHS_WATCH_ON) : -ENXIO;
+	ret = att->state == SHS_ATT_LIVE ? shs_watch(att, w.flags) : -ENXIO;
+	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
+	shs_wakes_flush(&wakes);
 	return ret;
 }
 

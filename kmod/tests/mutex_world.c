@@ -134,7 +134,7 @@ static void check_waiters(void)
 		env_fail("K is not there");
 	if (!needs_kernel() && word & SHS_WORD_KERNEL && !recovered_under_way())
 		env_fail("K is still there");
-	if (!head)
+	if (!head || world_is_frozen())
 		return;
 	if (!(word & SHS_WORD_WAITERS) && !head->w.kicked)
 		env_fail("%s waits without W", world_name(head));

@@ -315,6 +315,8 @@ static void check_waiters(void)
 {
 	const struct actor *head = world_head();
 
+	if (world_is_frozen())
+		return;
 	CHECK_EQ(world.control.head.wpending, head && head->w.mode == SHS_MODE_EXCLUSIVE);
 	if (head && !world_config->hostile && !may_wait(head))
 		env_fail("%s waits for a free lock and nobody is on the way",

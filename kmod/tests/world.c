@@ -114,6 +114,16 @@ u32 world_watchers(void)
 	return n;
 }
 
+bool world_is_frozen(void)
+{
+	const struct process *p;
+
+	for_each_process(p)
+		if (p->spies & SHS_WATCH_FREEZE && p->att.state == SHS_ATT_LIVE)
+			return true;
+	return false;
+}
+
 struct actor *world_head(void)
 {
 	if (list_empty(&world.obj.queue))
@@ -428,13 +438,17 @@ static void operate(struct actor *a)
 /* As shs_watch_locks(). */
 static void watch(const struct actor *a, bool on)
 {
+	u32 flags = !on ? 0 : SHS_WATCH_ON | (a->does & FREEZE ? SHS_WATCH_FREEZE : 0);
 	struct shs_attachment *att = att_of(a);
+	struct shs_wakes wakes = { };
 	int ret = -ENXIO;
 
 	spin_lock(&world.obj.lock);
 	if (att->state == SHS_ATT_LIVE)
-		ret = shs_watch(att, on);
+		ret = shs_watch(att, flags);
+	shs_pass(&world.obj, &wakes);
 	spin_unlock(&world.obj.lock);
+	shs_wakes_flush(&wakes);
 	explore_say("%s %s: %d", world_name(a), on ? "watches" : "watches no more", ret);
 	if (att->state != SHS_ATT_LIVE)
 		CHECK_EQ(ret, -ENXIO);
@@ -443,7 +457,7 @@ static void watch(const struct actor *a, bool on)
 	if (on)
 		world.watches--;
 	if (!ret)
-		world_process(a)->spies = on;
+		world_process(a)->spies = flags;
 }
 
 /* ---- events ---- */
@@ -496,9 +510,9 @@ static void watching_events(const struct actor *a)
 {
 	const struct process *p = world_process(a);
 
-	if (a->state == WAITS)
-		return;
-	if (!p->spies && world.watches)
+	if (a->state == WAITS && !(p->spies & SHS_WATCH_FREEZE))
+		return;		/* it waits for itself, unless another thread thaws */
+	if (a->state != WAITS && !p->spies && world.watches)
 		world_event(a, WATCH_ON);
 	if (p->spies && p->att.state == SHS_ATT_LIVE)
 		world_event(a, WATCH_OFF);

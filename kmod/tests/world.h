@@ -42,6 +42,7 @@ enum {
 	RDONLY	= 1 << 14,
 	WATCH	= 1 << 15,	/* once: waits for the end only */
 	SPY	= 1 << 16,	/* watches the locks, now and then: shs_watch() */
+	FREEZE	= 1 << 17,	/* and lets nobody lock meanwhile */
 };
 
 struct script {
@@ -97,7 +98,7 @@ struct process {
 	struct shs_attachment att;
 	struct mm_struct mm;
 	u8 state;
-	bool spies;
+	u8 spies;		/* SHS_WATCH_* */
 	struct shs_private head;	/* then the lanes */
 	u64 lanes[LANES][8];
 };
@@ -166,6 +167,7 @@ bool world_unrepaired(u32 id);
 bool world_notice_under_way(void);
 /* Live attachments that watch. */
 u32 world_watchers(void);
+bool world_is_frozen(void);
 /* NULL: nobody is queued. */
 struct actor *world_head(void);
 /* What obj.hold must say: of this actor, or of nobody. */

@@ -6,6 +6,7 @@
 static const struct actor *order[ACTORS];
 static unsigned int n_order;
 static bool owned_before[ACTORS];
+static bool frozen_before;
 
 void world_remember_order(void)
 {
@@ -17,6 +18,7 @@ void world_remember_order(void)
 		order[n_order++] = world_actor_of(w);
 	for_each_actor(a)
 		owned_before[a - world.actor] = world_owns(a);
+	frozen_before = world_is_frozen();
 }
 
 /* Whoever owns since this step did not overtake a waiter that queued before. */
@@ -98,9 +100,22 @@ static void forget(void)
 	env_forget();
 }
 
+/* As it was before the step: who thaws lets others in by the same step. */
+static void check_frozen(void)
+{
+	const struct actor *a;
+
+	CHECK_EQ(!!world.obj.freezers, world_is_frozen());
+	if (frozen_before && world_is_frozen())
+		for_each_actor(a)
+			if (world_owns(a) && !owned_before[a - world.actor])
+				env_fail("%s locks what is frozen", world_name(a));
+}
+
 void world_check(void)
 {
 	world_check_queue();
+	check_frozen();
 	check_threads();
 	CHECK_EQ(world.obj.watchers, world_watchers());
 	CHECK_EQ(world.control.head.waiting, world.obj.waiters);

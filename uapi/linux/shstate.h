@@ -402,15 +402,20 @@ struct shs_ioc_recover {
 	__u32 flags;		/* must be 0 */
 };
 
-#define SHS_WATCH_ON	(1U << 0)
+#define SHS_WATCH_ON		(1U << 0)
+#define SHS_WATCH_FREEZE	(1U << 1)	/* with ON */
 
 /*
  * SHS_IOC_WATCH on an attachment of a mutex, rwlock or cell that may be written: from
  * now on (or, without SHS_WATCH_ON, no longer) user space takes and frees nothing by
  * the word or a lane alone, so that the tracepoints show every lock and unlock and
- * SHS_IOC_INFO the thread that took a mutex.  Who holds already goes on holding.  It
- * ends with the attachment.  -EAGAIN: somebody who may write the object rewrites the
- * word without end; nothing changed.
+ * SHS_IOC_INFO the thread that took a mutex.  Who holds already goes on holding.
+ *
+ * SHS_WATCH_FREEZE: and nobody locks it, or upgrades: who would waits as for a holder,
+ * until no attachment freezes it any more.  Unlocks and SHS_OP_PEEK go on.
+ *
+ * Both end with the attachment.  -EAGAIN: somebody who may write the object rewrites
+ * the word without end; nothing changed.  To watch or freeze no longer never fails so.
  */
 struct shs_ioc_watch {
 	__u32 size;
@@ -503,6 +508,7 @@ struct shs_ioc_info {
 #define SHS_STATE_UPGRADABLE	(1U << 4)	/* rwlock: the holder, if no writer, may upgrade */
 #define SHS_STATE_LOST		(1U << 5)	/* SHS_INIT_STRICT: not recoverable */
 #define SHS_STATE_WATCHED	(1U << 6)	/* SHS_IOC_WATCH: the kernel sees every lock */
+#define SHS_STATE_FROZEN	(1U << 7)	/* SHS_WATCH_FREEZE: nobody locks it */
 
 /* Why a holder's ownership ended. */
 enum shs_why {

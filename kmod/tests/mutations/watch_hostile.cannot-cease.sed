@@ -1,3 +1,3 @@
 # in core.c
 # Who watches no more is never refused.
-/^int shs_watch/,/^}/ s/!ret \|\| !on/!ret/
+/^int shs_watch/,/^}/ s/!ret \|\| !\(flags & ~before\)/!ret/

@@ -1,3 +1,3 @@
 # in core.c
 # Who is refused does not watch.
-/^int shs_watch/,/^}/ s/^	count_watcher\(att, false\);$//
+/^int shs_watch/,/^}/ s/^	set_watch\(att, before\);$//

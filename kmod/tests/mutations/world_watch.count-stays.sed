@@ -1,3 +1,3 @@
 # in core.c
 # Who died watches no more.
-/^static void repair/,/^}/ s/shs_watch\(att, false\);//
+/^static void repair/,/^}/ s/shs_watch\(att, 0\);//
