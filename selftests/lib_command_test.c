@@ -211,6 +211,33 @@ TEST_F(lib_command, holder)
 	EXPECT_EQ(0, shs_reap(child));
 }
 
+/* Nobody locks while a command runs, which sees the value and who waits. */
+TEST_F(lib_command, freeze)
+{
+	struct shs_object *mutex;
+
+	EXPECT_RUN(0, "create m mutex:i32 --init 7");
+	ASSERT_EQ(0, shs_object_open("m", 0, &mutex));
+	EXPECT_RUN(1, "freeze m -- false");
+	EXPECT_RUN(0, "freeze m shstate get --peek m");
+	EXPECT_SAID("7\n");
+	EXPECT_RUN(0, "freeze m shstate show m");
+	EXPECT_SAID("free,frozen");
+	EXPECT_RUN(1, "freeze m shstate lock m -n -v true");
+	EXPECT_SAID("m is frozen, by 'shstate freeze' perhaps: wait for it with --wait");
+	EXPECT_RUN(0, "show m");
+	EXPECT_EQ(NULL, strstr(said, "frozen"));
+	EXPECT_EQ(0, shs_mutex_try_lock(mutex));
+	EXPECT_EQ(0, shs_mutex_unlock(mutex));
+	EXPECT_RUN(127, "freeze m no-such-command");
+	EXPECT_RUN(125, "freeze nothing true");
+	EXPECT_SAID("nothing: ");
+	EXPECT_RUN(0, "create a atomic:u8");
+	EXPECT_RUN(125, "freeze a true");
+	EXPECT_SAID("cannot be frozen");
+	EXPECT_RUN(125, "freeze m");
+}
+
 /* A lost value is said to be, and set with --recover. */
 TEST_F(lib_command, lost)
 {

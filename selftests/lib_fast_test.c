@@ -810,7 +810,8 @@ TEST_F(fast, watched)
 
 	be_known();
 	ASSERT_EQ(0, shs_mutex_lock(mutex));
-	EXPECT_EQ(-EINVAL, watch(other, 2));
+	EXPECT_EQ(-EINVAL, watch(other, SHS_WATCH_FREEZE));
+	EXPECT_EQ(-EINVAL, watch(other, 1 << 2));
 	EXPECT_EQ(0, watch(other, SHS_WATCH_ON));
 	EXPECT_EQ(0, watch(other, SHS_WATCH_ON));
 	EXPECT_EQ(mutex->id | SHS_WORD_KERNEL, word_of(mutex));
@@ -901,6 +902,154 @@ TEST_F(fast, watched_now_and_then)
 		EXPECT_EQ(0, shs_reap(child[i]));
 	EXPECT_EQ(0, shs_mutex_lock(mutex));
 	EXPECT_EQ(20000, *(__u64 *)shs_mutex_value(mutex));
+}
+
+#define FREEZE (SHS_WATCH_ON | SHS_WATCH_FREEZE)
+
+/* A child that locks, and then exits with 0; at once or when it is let. */
+static pid_t locker(struct shs_object *object)
+{
+	pid_t child = shs_fork();
+
+	if (!child)
+		_exit(-(object->kind == SHS_KIND_MUTEX ? shs_mutex_lock(object) :
+							 shs_rwlock_write(object)));
+	return child;
+}
+
+TEST_F(fast, frozen)
+{
+	struct shs_object *mutex = make(SHS_KIND_MUTEX, SHS_TYPE_U64);
+	struct shs_object *other = another(mutex);
+	int fd = shs_object_fd(mutex);
+	pid_t child;
+
+	be_known();
+	ASSERT_EQ(0, shs_mutex_lock(mutex));
+	EXPECT_EQ(0, shs_object_watch(other, FREEZE));
+	EXPECT_EQ(SHS_STATE_HELD | SHS_STATE_WATCHED | SHS_STATE_FROZEN, shs_info(fd).state);
+	/* Who holds may unlock; nobody may lock, and who waits is not served. */
+	child = locker(mutex);
+	SHS_AWAIT(fd, info.waiters == 1);
+	EXPECT_EQ(0, shs_mutex_unlock(mutex));
+	EXPECT_EQ(-EBUSY, shs_mutex_try_lock(mutex));
+	EXPECT_EQ(-ETIMEDOUT, shs_mutex_lock_until(mutex, shs_deadline_in(1000000)));
+	EXPECT_EQ(-EBUSY, shs_op(fd, &SHS_OP(ADD, .arg = 1, .flags = SHS_OP_NOWAIT)));
+	EXPECT_EQ(0, shs_peek(fd, 0));
+	EXPECT_EQ(1, shs_info(fd).waiters);
+	EXPECT_EQ(SHS_STATE_WATCHED | SHS_STATE_FROZEN, shs_info(fd).state);
+	/* Watched only: the child has it, dies with it, and the next is told. */
+	EXPECT_EQ(0, shs_object_watch(other, SHS_WATCH_ON));
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(-EOWNERDEAD, shs_mutex_lock(mutex));
+	EXPECT_EQ(0, shs_object_watch(other, 0));
+	EXPECT_EQ(0, shs_mutex_unlock(mutex));
+	EXPECT_EQ(0, word_of(mutex));
+}
+
+TEST_F(fast, frozen_rwlock)
+{
+	struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_U64);
+	struct shs_object *other = another(rwlock);
+	int fd = shs_object_fd(rwlock);
+	uint32_t lane;
+	pid_t child;
+
+	EXPECT_EQ(0, shs_rwlock_read(rwlock, &lane));
+	EXPECT_EQ(0, shs_object_watch(other, FREEZE));
+	child = locker(rwlock);
+	SHS_AWAIT(fd, info.waiters == 1);
+	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
+	EXPECT_EQ(-EBUSY, shs_rwlock_try_read(rwlock, &lane));
+	EXPECT_EQ(-EBUSY, shs_rwlock_try_upgradable(rwlock));
+	EXPECT_EQ(1, shs_info(fd).waiters);
+	EXPECT_EQ(0, shs_object_watch(other, 0));
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(-EOWNERDEAD, shs_rwlock_write(rwlock));
+	/* Made weaker, but not stronger again. */
+	EXPECT_EQ(0, shs_object_watch(other, FREEZE));
+	EXPECT_EQ(0, shs_rwlock_downgrade_to_upgradable(rwlock));
+	EXPECT_EQ(-EBUSY, shs_rwlock_try_upgrade(rwlock));
+	EXPECT_EQ(0, shs_object_watch(other, 0));
+	EXPECT_EQ(0, shs_rwlock_try_upgrade(rwlock));
+	EXPECT_EQ(0, shs_rwlock_write_unlock(rwlock));
+}
+
+/* What the dead have frozen thaws, and two freeze until both have ceased to. */
+TEST_F(fast, frozen_by_the_dead)
+{
+	struct shs_object *mutex = make(SHS_KIND_MUTEX, SHS_TYPE_U64);
+	struct shs_object *other = another(mutex);
+	int fd = shs_object_fd(mutex);
+	pid_t freezer, child;
+
+	freezer = shs_fork();
+	if (!freezer) {
+		if (shs_object_watch(mutex, FREEZE))
+			_exit(1);
+		shs_say(&self->ready);
+		for (;;)
+			pause();
+	}
+	shs_hear(&self->ready);
+	EXPECT_EQ(0, shs_object_watch(other, FREEZE));
+	child = locker(mutex);
+	SHS_AWAIT(fd, info.waiters == 1);
+	EXPECT_EQ(0, shs_object_watch(other, 0));
+	EXPECT_EQ(-EBUSY, shs_mutex_try_lock(mutex));
+	EXPECT_EQ(1, shs_info(fd).waiters);
+	EXPECT_EQ(-SIGKILL, shs_kill(freezer));
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(-EOWNERDEAD, shs_mutex_lock(mutex));
+	EXPECT_EQ(0, shs_mutex_unlock(mutex));
+}
+
+/* Frozen and thawed under load: nobody is left behind, nothing is counted twice. */
+TEST_F(fast, frozen_now_and_then)
+{
+	struct shs_object *mutex = make(SHS_KIND_MUTEX, SHS_TYPE_U64);
+	struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_U64);
+	pid_t child[4];
+	uint32_t lane;
+
+	ASSERT_EQ(0, shs_object_attach(mutex));
+	ASSERT_EQ(0, shs_object_attach(rwlock));
+	for (int i = 0; i < 4; i++) {
+		child[i] = shs_fork();
+		if (child[i])
+			continue;
+		for (int n = 0; n < 2000; n++) {
+			if (shs_mutex_lock(mutex))
+				_exit(1);
+			*(volatile __u64 *)shs_mutex_value(mutex) += 1;
+			if (shs_mutex_unlock(mutex))
+				_exit(2);
+			if (n % 8 == i) {
+				if (shs_rwlock_write(rwlock))
+					_exit(3);
+				*(volatile __u64 *)shs_rwlock_value(rwlock) += 1;
+				if (shs_rwlock_write_unlock(rwlock))
+					_exit(4);
+			} else if (shs_rwlock_read(rwlock, &lane) ||
+				   shs_rwlock_read_unlock(rwlock, lane)) {
+				_exit(5);
+			}
+		}
+		_exit(0);
+	}
+	for (int i = 0; i < 300; i++) {
+		ASSERT_EQ(0, shs_object_watch(mutex, i % 3 ? 0 : FREEZE));
+		ASSERT_EQ(0, shs_object_watch(rwlock, i % 3 == 1 ? FREEZE : 0));
+		sched_yield();
+	}
+	ASSERT_EQ(0, shs_object_watch(mutex, 0));
+	ASSERT_EQ(0, shs_object_watch(rwlock, 0));
+	for (int i = 0; i < 4; i++)
+		EXPECT_EQ(0, shs_reap(child[i]));
+	EXPECT_EQ(0, shs_mutex_lock(mutex));
+	EXPECT_EQ(8000, *(__u64 *)shs_mutex_value(mutex));
+	EXPECT_EQ(0, shs_rwlock_write(rwlock));
+	EXPECT_EQ(1000, *(__u64 *)shs_rwlock_value(rwlock));
 }
 
 TEST_HARNESS_MAIN

@@ -261,6 +261,18 @@ int shs_object_upgrade(int weak_fd, unsigned int flags, struct shs_object **obje
 /* Writes *info. Consumes nothing. */
 int shs_object_info(const struct shs_object *object, struct shs_ioc_info *info);
 
+/*
+ * From now on no thread locks or unlocks a mutex, rwlock or cell but by the kernel, so that
+ * its tracepoints show all (SHS_WATCH_ON), or nobody can lock or upgrade it either: who
+ * would waits as for a holder, and who holds goes on (SHS_WATCH_ON | SHS_WATCH_FREEZE). 0:
+ * no longer. It is this process's, by this handle, and ends with either; a child's handle
+ * neither watches nor freezes. Who freezes and then locks waits for a thread that thaws.
+ *
+ * -EINVAL: other flags. -EACCES: a handle with SHS_OPEN_RDONLY. -EAGAIN: somebody rewrites
+ * the word of a hostile object without end.
+ */
+int shs_object_watch(struct shs_object *object, uint32_t flags);
+
 /* The last holder that died holding, into *death. -ENODATA: there was none. */
 int shs_object_death(const struct shs_object *object, struct shs_ioc_death *death);
 

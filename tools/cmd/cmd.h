@@ -17,6 +17,7 @@ enum { SUCCESS, NO, TROUBLE };
 int cmd_add(int argc, char **argv);
 int cmd_cas(int argc, char **argv);
 int cmd_create(int argc, char **argv);
+int cmd_freeze(int argc, char **argv);
 int cmd_deadlocks(int argc, char **argv);
 int cmd_get(int argc, char **argv);
 int cmd_info(int argc, char **argv);

@@ -143,7 +143,7 @@ const struct column columns[COLUMNS] = {
 	{ "COUNT", row_count, false, true, NUMBER, "elements" },
 	{ "VALUE", row_value, false, true, LONG_TEXT, "without taking the lock" },
 	{ "STATE", row_state, false, true, TEXT,
-	  "free, held, read, upgradable, written; of a once incomplete, running, done, poisoned; owner-died, lost" },
+	  "free, held, read, upgradable, written; of a once incomplete, running, done, poisoned; owner-died, lost, frozen" },
 	{ "HOLDER", row_holder, false, true, TEXT, "owner, writer, upgrader or initialiser" },
 	{ "WAITERS", row_waiters, false, true, NUMBER, "who wait now" },
 	{ "FLAGS", row_flags, false, false, TEXT, "as create has them: fifo, strict, ..." },

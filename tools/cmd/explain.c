@@ -214,6 +214,8 @@ static void explain_busy(const char *name, struct shs_object *object, int error)
 	else if (info.readers)
 		complain("%s is %sheld by %u reader%s: %s", name, still, info.readers,
 			 info.readers == 1 ? "" : "s", remedy);
+	else if (info.state & SHS_STATE_FROZEN)
+		complain("%s is %sfrozen, by 'shstate freeze' perhaps: %s", name, still, remedy);
 	else
 		complain("%s is %sheld: %s", name, still, remedy);
 }

@@ -21,6 +21,7 @@ static const struct {
 	{ "notify", cmd_notify, "wake who waits" },
 	{ "rm", cmd_rm, "remove a name" },
 	{ "lock", cmd_lock, "run a command while holding a lock" },
+	{ "freeze", cmd_freeze, "run a command while nobody can lock" },
 	{ "deadlocks", cmd_deadlocks, "find processes that wait for each other" },
 	{ "info", cmd_info, "tell about the mount and the module" },
 };
@@ -39,7 +40,7 @@ static void help(FILE *out)
 	      "  -V, --version\n\n"
 	      "A NAME with a '/' is a path. Exit status: 0 done; 1 no (a value that is not\n"
 	      "what was expected, a wait that took too long, a deadlock); 2 trouble. \"lock\"\n"
-	      "returns its command's.\n", out);
+	      "and \"freeze\" return their command's.\n", out);
 }
 
 static int run(int argc, char **argv)

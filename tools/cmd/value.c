@@ -155,6 +155,7 @@ char *state_text(const struct shs_object *object, const struct shs_ioc_info *inf
 {
 	const char *died = info->state & SHS_STATE_LOST ? ",lost" :
 			   info->state & SHS_STATE_OWNER_DIED ? ",owner-died" : "";
+	const char *frozen = info->state & SHS_STATE_FROZEN ? ",frozen" : "";
 	const char *state;
 	char *text;
 
@@ -164,7 +165,7 @@ char *state_text(const struct shs_object *object, const struct shs_ioc_info *inf
 		state = lock_state(info);
 	else
 		return must_have(strdup(""));
-	return must_have(asprintf(&text, "%s%s", state, died) < 0 ? NULL : text);
+	return must_have(asprintf(&text, "%s%s%s", state, died, frozen) < 0 ? NULL : text);
 }
 
 char *span_text(uint64_t ns)
