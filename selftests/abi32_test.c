@@ -1082,7 +1082,7 @@ TEST_F(abi32, recursive)
 		remote_lock_send(other, SHS_MODE_EXCLUSIVE);
 		SHS_AWAIT(self->seen, info.waiters == 1);
 		EXPECT_EQ(0, remote_unlock(one, SHS_MODE_EXCLUSIVE));
-		EXPECT_EQ(1, shs_info(self->seen).waiters);
+		SHS_AWAIT(self->seen, info.waiters == 1);
 		EXPECT_EQ(one->peer->pid, shs_info(self->seen).holder_pid);
 		EXPECT_EQ(0, remote_unlock(one, SHS_MODE_EXCLUSIVE));
 		EXPECT_EQ(0, peer_hear(other->peer));

@@ -108,7 +108,7 @@ TEST_F(atomic_wait, notify)
 
 	EXPECT_EQ(0, shs_info(self->fd).state);
 	EXPECT_EQ(0, store(self->fd, 1, 9));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(1, notify(self->fd, 1, 1));
 	EXPECT_EQ(0, shs_reap(child));
 	EXPECT_EQ(0, shs_info(self->fd).waiters);
@@ -153,14 +153,14 @@ TEST_F(atomic_wait, count_and_order)
 		child[i] = waiter(self->fd, 0, 0);
 	EXPECT_EQ(0, store(self->fd, 0, 1));
 	EXPECT_EQ(0, notify(self->fd, 0, 0));
-	EXPECT_EQ(6, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 6);
 	EXPECT_EQ(2, notify(self->fd, 0, 2));
 	EXPECT_EQ(0, shs_reap(child[0]));
 	EXPECT_EQ(0, shs_reap(child[1]));
-	EXPECT_EQ(4, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 4);
 	EXPECT_EQ(1, notify(self->fd, 0, 1));
 	EXPECT_EQ(0, shs_reap(child[2]));
-	EXPECT_EQ(3, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 3);
 	EXPECT_EQ(3, notify(self->fd, 0, 100));
 	for (int i = 3; i < 6; i++)
 		EXPECT_EQ(0, shs_reap(child[i]));
@@ -189,7 +189,7 @@ TEST_F(atomic_wait, elements)
 	EXPECT_EQ(0, notify(self->fd, 1, ALL));
 	EXPECT_EQ(1, notify(self->fd, 3, 1));
 	EXPECT_EQ(0, shs_reap(three));
-	EXPECT_EQ(2, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 2);
 	EXPECT_EQ(1, notify(self->fd, 3, ALL));
 	EXPECT_EQ(0, shs_reap(more));
 	EXPECT_EQ(1, notify(self->fd, 0, ALL));
@@ -208,9 +208,9 @@ TEST_F(atomic_wait, other_expectations)
 	EXPECT_EQ(0, store(self->fd, 0, 5));
 	EXPECT_EQ(1, notify(self->fd, 0, 1));
 	EXPECT_EQ(0, shs_reap(six));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, notify(self->fd, 0, ALL));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(-SIGKILL, shs_kill(five));
 }
 
@@ -233,7 +233,7 @@ TEST_F(atomic_wait, read_only)
 	EXPECT_EQ(0, shs_reap(reader[0]));
 	EXPECT_EQ(0, shs_reap(reader[1]));
 	EXPECT_EQ(0, shs_reap(child[0]));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(1, notify(self->fd, 0, ALL));
 	EXPECT_EQ(0, shs_reap(child[1]));
 	reader[0] = waiter(self->readable, 0, 1);
@@ -242,7 +242,7 @@ TEST_F(atomic_wait, read_only)
 	EXPECT_EQ(0, shs_reap(reader[0]));
 	reader[0] = waiter(self->readable, 2, 0);
 	EXPECT_EQ(0, notify(self->fd, 0, ALL));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(-SIGKILL, shs_kill(reader[0]));
 }
 
@@ -442,7 +442,7 @@ TEST_F(atomic_wait, killed)
 	pid_t first = waiter(self->fd, 0, 0), second = waiter(self->fd, 0, 0);
 
 	EXPECT_EQ(-SIGKILL, shs_kill(first));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, store(self->fd, 0, 1));
 	EXPECT_EQ(1, notify(self->fd, 0, 1));
 	EXPECT_EQ(0, shs_reap(second));
@@ -459,12 +459,12 @@ TEST_F(atomic_wait, killed_when_notified)
 	EXPECT_EQ(0, store(self->fd, 1, 1));
 	ASSERT_EQ(0, shs_hold_off(first));
 	EXPECT_EQ(1, notify(self->fd, 0, 1));
-	EXPECT_EQ(3, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 3);
 	kill(first, SIGKILL);
 	shs_let_go();
 	EXPECT_EQ(-SIGKILL, shs_reap(first));
 	EXPECT_EQ(0, shs_reap(second));
-	EXPECT_EQ(2, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 2);
 	EXPECT_EQ(-SIGKILL, shs_kill(third));
 	EXPECT_EQ(-SIGKILL, shs_kill(other));
 }
@@ -482,7 +482,7 @@ TEST_F(atomic_wait, killed_reader_when_notified)
 	shs_let_go();
 	EXPECT_EQ(-SIGKILL, shs_reap(first));
 	EXPECT_EQ(0, shs_reap(second));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(-SIGKILL, shs_kill(third));
 }
 

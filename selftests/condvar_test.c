@@ -96,7 +96,7 @@ TEST_F(condvar, notify_nobody)
 	child = waiter(self, WAIT_FOREVER, NULL);
 	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, notify(self->fd, 0));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(1, notify(self->fd, 1));
 	EXPECT_EQ(0, shs_reap(child));
 }
@@ -114,11 +114,11 @@ TEST_F(condvar, notify_some)
 	EXPECT_EQ(1, notify(self->fd, 1));
 	EXPECT_EQ(0, shs_reap(child[0]));
 	EXPECT_EQ(child[0], log[1]);
-	EXPECT_EQ(4, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 4);
 	EXPECT_EQ(2, notify(self->fd, 2));
 	EXPECT_EQ(0, shs_reap(child[1]));
 	EXPECT_EQ(0, shs_reap(child[2]));
-	EXPECT_EQ(2, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 2);
 	EXPECT_EQ(2, notify(self->fd, ~0ULL));
 	EXPECT_EQ(0, shs_reap(child[3]));
 	EXPECT_EQ(0, shs_reap(child[4]));
@@ -346,7 +346,7 @@ TEST_F(condvar, interrupted)
 	SHS_AWAIT(self->fd, info.waiters == 1);
 	kill(child, SIGUSR1);
 	shs_hear(&interrupted);
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, shs_lock(&self->mutex));
 	EXPECT_EQ(1, notify(self->fd, 1));
 	EXPECT_EQ(0, shs_unlock(&self->mutex));
@@ -452,7 +452,7 @@ TEST_F(condvar, abandoned_after_notify)
 	second = waiter(self, WAIT_FOREVER, NULL);
 	SHS_AWAIT(self->fd, info.waiters == 2);
 	EXPECT_EQ(1, notify(self->fd, 1));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(-SIGKILL, shs_kill(first));
 	EXPECT_EQ(0, shs_reap(second));
 	EXPECT_EQ(0, shs_info(self->fd).waiters);

@@ -341,7 +341,7 @@ TEST_F(death, ten_readers)
 	}
 	EXPECT_EQ(1, shs_info(fd).readers);
 	EXPECT_EQ(READERS, shs_info(fd).deaths);
-	EXPECT_EQ(variant->queue, shs_info(fd).waiters);
+	SHS_AWAIT(fd, info.waiters == variant->queue);
 	EXPECT_EQ(-EBUSY, shs_trylock(&att));
 	EXPECT_EQ(0, shs_rdunlock(&living, 0));
 	if (variant->queue) {
@@ -520,7 +520,7 @@ TEST_F(waiter, condvar)
 	SHS_AWAIT(condvar_mutex, !info.state);	/* queued, the last one lets go of it */
 	kill(child[0], variant->signal);
 	EXPECT_EQ(-variant->signal, shs_reap(child[0]));
-	EXPECT_EQ(2, shs_info(fd).waiters);
+	SHS_AWAIT(fd, info.waiters == 2);
 	EXPECT_EQ(0, shs_info(fd).deaths);
 	EXPECT_EQ(0, shs_info(condvar_mutex).deaths);
 	EXPECT_EQ(0, shs_trylock(&mutex));

@@ -148,7 +148,7 @@ TEST_F(detect, branches)
 	EXPECT_LINK(b->list[1], a, 1, SHS_MODE_EXCLUSIVE);
 	/* To wait for one who waits for the cycle's members is allowed to all others. */
 	EXPECT_EQ(-ETIMEDOUT, waits_in_vain(process(self->fds, 1), 2));
-	EXPECT_EQ(2, shs_info(self->fds[0]).waiters);
+	SHS_AWAIT(self->fds[0], info.waiters == 2);
 	EXPECT_EQ(0, act_unlock(b, 1));
 	EXPECT_EQ(0, act_end(a));
 	EXPECT_EQ(0, act_unlock(a, 0));
@@ -578,7 +578,7 @@ TEST_F(detect, condvar_takes_back)
 	START_WAITING(b, 1);
 	EXPECT_EQ(0, notify(self->fds[CONDVAR]));
 	SHS_AWAIT(self->fds[0], info.waiters == 1);
-	EXPECT_EQ(1, shs_info(self->fds[1]).waiters);
+	SHS_AWAIT(self->fds[1], info.waiters == 1);
 	EXPECT_EQ(0, shs_info(self->fds[CONDVAR]).waiters);
 	/* Out of this only a death leads, as it is. */
 	EXPECT_EQ(-SIGKILL, act_kill(b));
@@ -636,10 +636,10 @@ TEST_F(detect, condvar_takes_back_later)
 		START_WAITING(b, 1);
 		act_start_again(a);
 		SHS_AWAIT(self->fds[0], info.waiters == 1);
-		EXPECT_EQ(1, shs_info(self->fds[1]).waiters);
+		SHS_AWAIT(self->fds[1], info.waiters == 1);
 		act_signal(b, SIGUSR1);
 		EXPECT_EQ(-EINTR, act_end(b));
-		EXPECT_EQ(1, shs_info(self->fds[0]).waiters);
+		SHS_AWAIT(self->fds[0], info.waiters == 1);
 		EXPECT_EQ(0, act_unlock(b, 0));
 		EXPECT_EQ(i ? -ETIMEDOUT : 0, act_end(a));
 		EXPECT_EQ(0, act_unlock(a, 0));

@@ -936,7 +936,7 @@ TEST_F(fast, frozen)
 	EXPECT_EQ(-ETIMEDOUT, shs_mutex_lock_until(mutex, shs_deadline_in(1000000)));
 	EXPECT_EQ(-EBUSY, shs_op(fd, &SHS_OP(ADD, .arg = 1, .flags = SHS_OP_NOWAIT)));
 	EXPECT_EQ(0, shs_peek(fd, 0));
-	EXPECT_EQ(1, shs_info(fd).waiters);
+	SHS_AWAIT(fd, info.waiters == 1);
 	EXPECT_EQ(SHS_STATE_WATCHED | SHS_STATE_FROZEN, shs_info(fd).state);
 	/* Watched only: the child has it, dies with it, and the next is told. */
 	EXPECT_EQ(0, shs_object_watch(other, SHS_WATCH_ON));
@@ -962,7 +962,7 @@ TEST_F(fast, frozen_rwlock)
 	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
 	EXPECT_EQ(-EBUSY, shs_rwlock_try_read(rwlock, &lane));
 	EXPECT_EQ(-EBUSY, shs_rwlock_try_upgradable(rwlock));
-	EXPECT_EQ(1, shs_info(fd).waiters);
+	SHS_AWAIT(fd, info.waiters == 1);
 	EXPECT_EQ(0, shs_object_watch(other, 0));
 	EXPECT_EQ(0, shs_reap(child));
 	EXPECT_EQ(-EOWNERDEAD, shs_rwlock_write(rwlock));
@@ -997,7 +997,7 @@ TEST_F(fast, frozen_by_the_dead)
 	SHS_AWAIT(fd, info.waiters == 1);
 	EXPECT_EQ(0, shs_object_watch(other, 0));
 	EXPECT_EQ(-EBUSY, shs_mutex_try_lock(mutex));
-	EXPECT_EQ(1, shs_info(fd).waiters);
+	SHS_AWAIT(fd, info.waiters == 1);
 	EXPECT_EQ(-SIGKILL, shs_kill(freezer));
 	EXPECT_EQ(0, shs_reap(child));
 	EXPECT_EQ(-EOWNERDEAD, shs_mutex_lock(mutex));

@@ -1212,7 +1212,7 @@ TEST_F(lib, atomic_wait)
 	/* Nothing has changed: it waits on. */
 	EXPECT_EQ(0, shs_atomic_notify_one(atomic, 1));
 	EXPECT_EQ(0, shs_atomic_store(atomic, 1, -3, SHS_RELEASE));
-	EXPECT_EQ(1, shs_info(fd).waiters);
+	SHS_AWAIT(fd, info.waiters == 1);
 	EXPECT_EQ(1, shs_atomic_notify_one(atomic, 1));
 	EXPECT_EQ(0, shs_reap(child));
 	EXPECT_EQ(0, shs_atomic_notify_all(atomic, 1));

@@ -138,7 +138,7 @@ TEST_F(memory, unmapped_while_waiting)
 		_exit(shs_lock(&att) || pthread_join(thread, NULL) || shs_unlock(&att));
 	}
 	shs_hear(&self->ready);
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, munmap((void *)self->mine.control, self->mine.is.control_size));
 	EXPECT_EQ(0, munmap(self->mine.shared, self->mine.is.shared_size));
 	EXPECT_EQ(-EBUSY, shs_trylock(&self->other));

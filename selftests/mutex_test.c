@@ -287,7 +287,7 @@ TEST_F(mutex, killed_waiter)
 	second = locker(self->fd, LOCK_FOREVER);
 	SHS_AWAIT(self->fd, info.waiters == 2);
 	EXPECT_EQ(-SIGKILL, shs_kill(first));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, shs_info(self->fd).deaths);
 	EXPECT_EQ(0, shs_unlock(&self->mine));
 	EXPECT_EQ(0, shs_reap(second));

@@ -170,7 +170,7 @@ TEST_F(once_wait, sits_through_failures)
 	for (int i = 0; i < 3; i++) {
 		EXPECT_EQ(0, begin(&self->mine));
 		EXPECT_EQ(0, abandon(&self->mine));
-		EXPECT_EQ(1, shs_info(self->fd).waiters);
+		SHS_AWAIT(self->fd, info.waiters == 1);
 	}
 	EXPECT_EQ(0, begin(&self->mine));
 	EXPECT_EQ(0, complete(&self->mine));
@@ -198,7 +198,7 @@ TEST_F(once_wait, runner_dies)
 
 	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(-SIGKILL, shs_kill(running));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(1, shs_info(self->fd).deaths);
 	EXPECT_EQ(-EBUSY, watch(&self->other, SHS_ONCE_NOWAIT, 0));
 	EXPECT_EQ(SHS_STATE_OWNER_DIED, shs_info(self->fd).state);
@@ -300,7 +300,7 @@ TEST_F(once_wait, killed)
 	turn = child_of(self->fd, SHS_ONCE_BEGIN);
 	SHS_AWAIT(self->fd, info.waiters == 2);
 	EXPECT_EQ(-SIGKILL, shs_kill(first));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, abandon(&self->mine));
 	EXPECT_EQ(RAN, shs_reap(turn));
 	EXPECT_EQ(0, shs_info(self->fd).deaths);
@@ -330,7 +330,7 @@ TEST_F(once_wait, beside_one_without_the_right)
 
 	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(-EACCES, begin(&self->readers));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, begin(&self->mine));
 	EXPECT_EQ(0, complete(&self->mine));
 	EXPECT_EQ(FOUND_DONE, shs_reap(child));

@@ -839,7 +839,7 @@ TEST_F(process, same_tid_condvar)
 		_exit(shs_unlock(&mutex) ? 3 : 0);
 	}
 	EXPECT_EQ(0, shs_reap(other));
-	EXPECT_EQ(1, shs_info(fd).waiters);
+	SHS_AWAIT(fd, info.waiters == 1);
 	EXPECT_EQ(0, shs_op(fd, &notify));
 	EXPECT_EQ(1, notify.result);
 	shs_say(&self->go);
@@ -1165,7 +1165,7 @@ TEST_F(process, renamed)
 	EXPECT_EQ(0, move("a", "b"));
 	EXPECT_EQ(0, shs_link(other, "a"));
 	again = shs_open("b", O_RDWR);
-	EXPECT_EQ(1, shs_info(again).waiters);
+	SHS_AWAIT(again, info.waiters == 1);
 	EXPECT_HELD(again);
 	close(again);
 	again = shs_open("a", O_RDWR);
@@ -1173,7 +1173,7 @@ TEST_F(process, renamed)
 	EXPECT_EQ(0, shs_trylock(&att));
 	EXPECT_EQ(0, move("a", "b"));
 	EXPECT_EQ(0, shs_info(self->fd).links);
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_HELD(self->fd);
 	EXPECT_EQ(0, shs_unlock(&self->mine));
 	EXPECT_EQ(0, shs_reap(child));
@@ -1201,7 +1201,7 @@ TEST_F(process, unlinked)
 	SHS_AWAIT(new, info.waiters == 1);
 	EXPECT_EQ(0, shs_unlock(&self->mine));
 	EXPECT_EQ(0, shs_reap(child));
-	EXPECT_EQ(1, shs_info(new).waiters);
+	SHS_AWAIT(new, info.waiters == 1);
 	EXPECT_EQ(0, shs_unlock(&att));
 	EXPECT_EQ(0, shs_reap(other));
 }
@@ -1283,16 +1283,16 @@ TEST_F(process, unmounted)
 			pause();
 	}
 	SHS_AWAIT(fd, info.waiters == 1);
+	ASSERT_EQ(0, umount2(SHS_DIR, MNT_DETACH));
+	EXPECT_EQ(-ENOENT, shs_open("a", O_RDWR));
+	EXPECT_EQ(0, shs_unlock(&att));
+	shs_hear(&self->ready);
 	next = shs_fork();
 	if (!next) {
 		close(dir);
 		_exit(shs_attach(&att, fd) || shs_lock(&att) != -EOWNERDEAD || shs_unlock(&att));
 	}
-	SHS_AWAIT(fd, info.waiters == 2);
-	ASSERT_EQ(0, umount2(SHS_DIR, MNT_DETACH));
-	EXPECT_EQ(-ENOENT, shs_open("a", O_RDWR));
-	EXPECT_EQ(0, shs_unlock(&att));
-	shs_hear(&self->ready);
+	SHS_AWAIT(fd, info.waiters == 1);
 	EXPECT_EQ(-EBUSY, shs_trylock(&att));
 	EXPECT_EQ(-SIGKILL, shs_kill(child));
 	EXPECT_EQ(0, shs_reap(next));

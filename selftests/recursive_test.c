@@ -173,7 +173,7 @@ TEST_F(recursive, two_threads)
 	for (int left = 2; left > 0; left--) {
 		EXPECT_EQ(0, act_unlock(&actor[0], 0));
 		EXPECT_EQ(left, depth(self->fd));
-		EXPECT_EQ(1, shs_info(self->fd).waiters);
+		SHS_AWAIT(self->fd, info.waiters == 1);
 	}
 	EXPECT_EQ(actor[0].tid, shs_info(self->fd).holder_tid);
 	EXPECT_EQ(0, act_unlock(&actor[0], 0));
@@ -304,7 +304,7 @@ TEST_F(recursive, fair_unlock)
 	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, shs_unlock_as(&self->mine, &fair));
 	EXPECT_EQ(1, depth(self->fd));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, shs_unlock_as(&self->mine, &fair));
 	/* The waiter owned before our call returned. */
 	EXPECT_EQ(-EBUSY, shs_trylock(&self->mine));
@@ -340,7 +340,7 @@ TEST_F(recursive, relock_before_waiters)
 	}
 	EXPECT_EQ(0, shs_lock(&self->mine));
 	EXPECT_EQ(0, shs_trylock(&self->mine));
-	EXPECT_EQ(2, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 2);
 	for (int i = 0; i < 3; i++)
 		EXPECT_EQ(0, shs_unlock(&self->mine));
 	for (int i = 0; i < 2; i++) {
@@ -389,7 +389,7 @@ TEST_F(recursive, condvar_notified)
 	EXPECT_EQ(0, shs_op(fds[1], &SHS_OP(NOTIFY, .arg = 1)));
 	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, act_unlock(&actor[1], 0));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, act_unlock(&actor[1], 0));
 	EXPECT_EQ(0, act_end(&actor[0]));
 	EXPECT_EQ(actor[0].tid, shs_info(self->fd).holder_tid);

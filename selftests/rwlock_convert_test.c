@@ -476,7 +476,7 @@ TEST_F(convert, upgrade_is_served)
 	EXPECT_EQ(-EBUSY, try(&self->third, U));
 	EXPECT_EQ(-EBUSY, try(&self->third, W));
 	EXPECT_EQ(0, end(&self->mine, R));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, end(&self->other, R));
 	shs_hear(&upgrader.did);
 	EXPECT_EQ(SHS_STATE_HELD, shs_info(self->fd).state);
@@ -530,15 +530,15 @@ TEST_F(convert, upgrade_goes_first)
 	shs_hear(&upgrader.did);
 	EXPECT_EQ(upgrader.child, shs_info(self->fd).holder_pid);
 	EXPECT_EQ(SHS_STATE_HELD, shs_info(self->fd).state);
-	EXPECT_EQ(3, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 3);
 	/* Weaker again it lets nobody past the writer at the head. */
 	step(&upgrader);
 	EXPECT_EQ(UPGRADER, shs_info(self->fd).state);
-	EXPECT_EQ(3, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 3);
 	step(&upgrader);
 	shs_hear(&writer.did);
 	EXPECT_EQ(writer.child, shs_info(self->fd).holder_pid);
-	EXPECT_EQ(2, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 2);
 	step(&writer);
 	shs_hear(&second.did);
 	shs_hear(&reader.did);
@@ -575,7 +575,7 @@ TEST_F(convert, downgrade_lets_in)
 		shs_hear(&two.did);
 		if (to == R)
 			shs_hear(&next.did);
-		EXPECT_EQ(to == R ? 1 : 2, shs_info(self->fd).waiters);
+		SHS_AWAIT(self->fd, info.waiters == (to == R ? 1 : 2));
 		EXPECT_EQ(UPGRADER, shs_info(self->fd).state);
 		EXPECT_EQ(to == R ? next.child : getpid(), shs_info(self->fd).holder_pid);
 		EXPECT_EQ(to == R ? 3 : 2, shs_info(self->fd).readers);
@@ -612,7 +612,7 @@ TEST_F(convert, one_at_a_time)
 	go(&second);
 	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, turn(&self->mine, U, W));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, end(&self->mine, W));
 	shs_hear(&second.did);
 	step(&second);
@@ -741,7 +741,7 @@ TEST_F(convert, pending_upgrade_killed)
 	shs_hear(&reader.did);
 	EXPECT_EQ(0, shs_info(self->fd).state);
 	EXPECT_EQ(2, shs_info(self->fd).readers);
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, finish(&reader));
 	EXPECT_EQ(0, end(&self->mine, R));
 	shs_hear(&writer.did);
@@ -972,10 +972,10 @@ TEST_F(convert, recursive)
 	EXPECT_EQ(0, shs_lock_as(&self->mine, &SHS_LOCK(.mode = R, .flags = SHS_LOCK_RECURSIVE,
 						       .deadline = SHS_FOREVER)));
 	EXPECT_EQ(4, lane(&self->mine, 0));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	for (int i = 0; i < 3; i++)
 		EXPECT_EQ(0, end(&self->mine, R));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	EXPECT_EQ(0, end(&self->mine, R));
 	shs_hear(&writer.did);
 	EXPECT_EQ(-EBUSY, again(&self->mine, 0));
@@ -1023,7 +1023,7 @@ TEST_F(convert, deadlock)
 	EXPECT_EQ(-EDEADLK, shs_tryrdlock(&self->mine, 2));
 	EXPECT_EQ(-EDEADLK, shs_lock_as(&self->mine, &SHS_LOCK(.mode = R, .lane = 2)));
 	EXPECT_EQ(2, lane(&self->mine, 2));
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	/* Not of a lane that does not hold, is not its own, or is somebody else's. */
 	EXPECT_EQ(-EBUSY, shs_tryrdlock(&self->mine, 3));
 	slot(&self->mine, 3)->tid = gettid();

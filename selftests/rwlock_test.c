@@ -261,7 +261,7 @@ TEST_F(rwlock, writer_is_not_overtaken)
 	EXPECT_EQ(1, shs_info(self->fd).readers);
 	EXPECT_EQ(0, shs_rdunlock(&self->mine, 0));
 	SHS_AWAIT(self->fd, info.holder_pid == writer);
-	EXPECT_EQ(1, shs_info(self->fd).waiters);
+	SHS_AWAIT(self->fd, info.waiters == 1);
 	shs_say(&writes);
 	EXPECT_EQ(0, shs_reap(writer));
 	EXPECT_EQ(0, shs_reap(reader));

@@ -91,7 +91,7 @@ TEST_F(unlock, fair_handoff)
 		EXPECT_EQ(-EBUSY, shs_trylock(&self->mine));
 		EXPECT_EQ(-EBUSY, shs_trylock(&self->other));
 		EXPECT_EQ(first, shs_info(self->fd).holder_pid);
-		EXPECT_EQ(1, shs_info(self->fd).waiters);
+		SHS_AWAIT(self->fd, info.waiters == 1);
 		shs_gate_open(&gate);
 		EXPECT_EQ(0, shs_reap(first));
 		EXPECT_EQ(0, shs_reap(second));
