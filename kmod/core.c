@@ -211,10 +211,12 @@ int shs_watch(struct shs_attachment *att, u32 flags)
 	if (before == flags)
 		return 0;
 	set_watch(att, flags);
-	if (obj->kind == SHS_KIND_RWLOCK)
+	if (obj->kind == SHS_KIND_RWLOCK) {
 		shs_rwlock_revoke(obj);
-	else
+		obj->rwlock.revoked_ns = 0;	/* cost no writer anything */
+	} else {
 		ret = shs_mutex_renew_kernel_bit(obj);
+	}
 	if (!ret || !(flags & ~before))		/* else with the next who takes the word here */
 		return 0;
 	set_watch(att, before);
@@ -222,14 +224,10 @@ int shs_watch(struct shs_attachment *att, u32 flags)
 }
 
 /*
- * What is frozen nobody gets: not who asks, not who waits.  Nothing is lost by that: the
- * thaw, or the freezer's death, passes, which looks at the lock as it is by then.
+ * What is frozen nobody gets who has it not: who asks is told -EBUSY by try, and who
+ * waits is not served.  Nothing is lost by that: the thaw, or the freezer's death, passes,
+ * which looks at the lock as it is by then.
  */
-int shs_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
-{
-	return obj->freezers ? -EBUSY : shs_kind_ops(obj->kind)->try(obj, w, wakes);
-}
-
 void shs_pass(struct shs_object *obj, struct shs_wakes *wakes)
 {
 	const struct shs_kind_ops *ops = shs_kind_ops(obj->kind);

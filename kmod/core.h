@@ -282,7 +282,6 @@ void shs_trace(const struct shs_object *obj, enum shs_event event, u32 id, u32 m
 
 struct shs_attachment *shs_att_live(struct shs_object *obj, u32 id, struct shs_wakes *wakes);
 void shs_att_die(struct shs_attachment *att, struct shs_wakes *wakes);
-int shs_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes);
 void shs_pass(struct shs_object *obj, struct shs_wakes *wakes);
 void shs_enqueue(struct shs_object *obj, struct shs_waiter *w);
 void shs_requeue(struct shs_object *obj, struct shs_waiter *w);

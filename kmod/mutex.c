@@ -7,7 +7,8 @@
  * User space may compare-and-swap 0 -> id and id -> 0, from and to exactly these;
  * everything else is done here, in one operation under object->lock:
  *
- *   free          owner 0.  Where somebody is queued the head is kicked.
+ *   free          owner 0.  Where somebody is queued the head is kicked, or the object
+ *                 is frozen (shs_watch): K, and a pass when it thaws.
  *   owned         owner is the id of a live attachment, or SHS_ID_KERNEL while
  *                 kernel_holds > 0.
  *   stale         any other owner: the id of a dead or never living attachment,
@@ -51,7 +52,7 @@
  *   IGNORE    nothing
  *
  * K keeps the word out of user space's hands where the kernel must see every owner: it
- * is on for good, or while somebody watches (shs_watch), and changes in the word of an
+ * is on for good, or while somebody watches or freezes (shs_watch), and changes in the word of an
  * owner too, whose CAS id -> 0 then fails or succeeds again.
  *
  * Every compare-and-swap loop is bounded: an honest word changes at most a few
@@ -152,13 +153,13 @@ static int word_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wak
 			    owns_already(obj, w, old & SHS_WORD_OWNER))
 				return lock_again(obj);
 			if (!w->att && (old & SHS_WORD_OWNER) == SHS_ID_KERNEL &&
-			    list_empty(&obj->queue)) {
+			    list_empty(&obj->queue) && !obj->freezers) {
 				obj->mutex.kernel_holds++;
 				return 0;
 			}
 			return -EBUSY;
 		}
-		if (obj->flags & SHS_INIT_FIFO && !list_empty(&obj->queue))
+		if (obj->freezers || (obj->flags & SHS_INIT_FIFO && !list_empty(&obj->queue)))
 			return -EBUSY;
 		died = died_bit(obj, old, old & SHS_WORD_OWNER);
 		if (cmpxchg(word, old, owned_word(obj, w, died)) != old)
@@ -231,7 +232,10 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 		shs_kick_head(obj, wakes);
 }
 
-/* D of the freed word: set if died, else as it was if it is to be kept. */
+/*
+ * D of the freed word: set if died, else as it was if it is to be kept.  W while anybody
+ * is queued, so that nobody takes it before the pass that follows has served the head.
+ */
 static int free_word(struct shs_object *obj, u32 id, bool died, bool keep_died)
 {
 	u32 *word = word_of(obj), old, new;
@@ -241,7 +245,7 @@ static int free_word(struct shs_object *obj, u32 id, bool died, bool keep_died)
 		old = READ_ONCE(*word);
 		if ((old & SHS_WORD_OWNER) != id)
 			return -EPERM;
-		new = idle_bits(obj);
+		new = idle_bits(obj) | (list_empty(&obj->queue) ? 0 : SHS_WORD_WAITERS);
 		if (died || (keep_died && old & SHS_WORD_DIED))
 			new |= SHS_WORD_DIED;
 		if (cmpxchg(word, old, new) == old)

@@ -556,6 +556,8 @@ static int buffers_out(const struct call *c)
 
 static int reply(struct shs_ioc_op __user *to, const struct shs_ioc_op *op)
 {
+	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS))
+		return shs_copy_out(to, op, sizeof(*op));
 	if (!user_write_access_begin(to, sizeof(*to)))
 		return -EFAULT;
 	unsafe_put_user(op->result, &to->result, fault);

@@ -223,17 +223,25 @@ static bool writer_queues(const struct shs_object *obj)
 	return false;
 }
 
+static bool lane_holds(const struct shs_waiter *w)
+{
+	return w->att && w->mode == SHS_MODE_READ && atomic64_read(shs_lane(w->att, w->lane));
+}
+
+/* By a lane that holds already, as it says: no one that waits may be waited for. */
+static bool reads_again(const struct shs_waiter *w)
+{
+	return w->recursive && lane_holds(w);
+}
+
 /* 0: w need not queue behind those who do. */
 static int overtake(struct shs_object *obj, struct shs_waiter *w)
 {
-	bool holds = w->att && w->mode == SHS_MODE_READ &&
-		     atomic64_read(shs_lane(w->att, w->lane));
-
 	if (w->upgrade)
 		return obj->rwlock.upgrader == w->att->id ? 0 : -EPERM;
-	if (list_empty(&obj->queue) || (holds && w->recursive))
+	if (list_empty(&obj->queue) || reads_again(w))
 		return 0;
-	return holds && w->own_lane && writer_queues(obj) ? -EDEADLK : -EBUSY;
+	return lane_holds(w) && w->own_lane && writer_queues(obj) ? -EDEADLK : -EBUSY;
 }
 
 static int rw_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
@@ -246,6 +254,8 @@ static int rw_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes
 	ret = overtake(obj, w);
 	if (ret)
 		return ret;
+	if (obj->freezers && !reads_again(w))
+		return -EBUSY;
 	if (w->mode == SHS_MODE_EXCLUSIVE) {
 		if (list_empty(&obj->queue))
 			obj->rwlock.revoked_ns = 0;	/* cost no writer anything */

@@ -161,12 +161,13 @@ static int refuse_deadlock(struct shs_object *obj, struct shs_waiter *w)
 /* First look: 0 or an error is final; -EBUSY with w queued if it may wait. */
 static int enter(struct shs_object *obj, struct shs_waiter *w, bool may_wait)
 {
+	const struct shs_kind_ops *ops = shs_kind_ops(obj->kind);
 	struct shs_wakes wakes = { };
 	int ret = -ENXIO;
 
 	spin_lock(&obj->lock);
 	if (!w->att || w->att->state == SHS_ATT_LIVE)
-		ret = shs_try(obj, w, &wakes);
+		ret = ops->try(obj, w, &wakes);
 	if (ret == -EBUSY && may_wait) {
 		shs_enqueue(obj, w);
 		ret = refuse_deadlock(obj, w);
@@ -194,7 +195,7 @@ static int leave(struct shs_object *obj, struct shs_waiter *w, int ret)
 		w->kicked = false;
 		shs_dequeue(obj, w);
 		if (!ret)
-			ret = shs_try(obj, w, &wakes);
+			ret = ops->try(obj, w, &wakes);
 		if (ret == -EBUSY) {
 			shs_requeue(obj, w);
 			ret = refuse_deadlock(obj, w);

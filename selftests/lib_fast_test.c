@@ -931,13 +931,14 @@ TEST_F(fast, frozen)
 	/* Who holds may unlock; nobody may lock, and who waits is not served. */
 	child = locker(mutex);
 	SHS_AWAIT(fd, info.waiters == 1);
+	usleep(5000);			/* so old a waiter is handed the lock */
 	EXPECT_EQ(0, shs_mutex_unlock(mutex));
+	EXPECT_EQ(SHS_STATE_WATCHED | SHS_STATE_FROZEN, shs_info(fd).state);
 	EXPECT_EQ(-EBUSY, shs_mutex_try_lock(mutex));
 	EXPECT_EQ(-ETIMEDOUT, shs_mutex_lock_until(mutex, shs_deadline_in(1000000)));
 	EXPECT_EQ(-EBUSY, shs_op(fd, &SHS_OP(ADD, .arg = 1, .flags = SHS_OP_NOWAIT)));
 	EXPECT_EQ(0, shs_peek(fd, 0));
 	SHS_AWAIT(fd, info.waiters == 1);
-	EXPECT_EQ(SHS_STATE_WATCHED | SHS_STATE_FROZEN, shs_info(fd).state);
 	/* Watched only: the child has it, dies with it, and the next is told. */
 	EXPECT_EQ(0, shs_object_watch(other, SHS_WATCH_ON));
 	EXPECT_EQ(0, shs_reap(child));
@@ -960,6 +961,7 @@ TEST_F(fast, frozen_rwlock)
 	child = locker(rwlock);
 	SHS_AWAIT(fd, info.waiters == 1);
 	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
+	EXPECT_EQ(SHS_STATE_WATCHED | SHS_STATE_FROZEN, shs_info(fd).state);
 	EXPECT_EQ(-EBUSY, shs_rwlock_try_read(rwlock, &lane));
 	EXPECT_EQ(-EBUSY, shs_rwlock_try_upgradable(rwlock));
 	SHS_AWAIT(fd, info.waiters == 1);
@@ -996,6 +998,7 @@ TEST_F(fast, frozen_by_the_dead)
 	child = locker(mutex);
 	SHS_AWAIT(fd, info.waiters == 1);
 	EXPECT_EQ(0, shs_object_watch(other, 0));
+	EXPECT_EQ(SHS_STATE_WATCHED | SHS_STATE_FROZEN, shs_info(fd).state);
 	EXPECT_EQ(-EBUSY, shs_mutex_try_lock(mutex));
 	SHS_AWAIT(fd, info.waiters == 1);
 	EXPECT_EQ(-SIGKILL, shs_kill(freezer));
@@ -1018,6 +1021,7 @@ TEST_F(fast, frozen_now_and_then)
 		child[i] = shs_fork();
 		if (child[i])
 			continue;
+		shs_say(&self->ready);
 		for (int n = 0; n < 2000; n++) {
 			if (shs_mutex_lock(mutex))
 				_exit(1);
@@ -1037,7 +1041,8 @@ TEST_F(fast, frozen_now_and_then)
 		}
 		_exit(0);
 	}
-	for (int i = 0; i < 300; i++) {
+	shs_hear(&self->ready);
+	for (int i = 0; i < 300 || !shs_is_gone(child[0]); i++) {
 		ASSERT_EQ(0, shs_object_watch(mutex, i % 3 ? 0 : FREEZE));
 		ASSERT_EQ(0, shs_object_watch(rwlock, i % 3 == 1 ? FREEZE : 0));
 		sched_yield();

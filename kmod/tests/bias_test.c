@@ -179,86 +179,6 @@ TEST(world_watch)
 	world_all(&cell);
 }
 
-TEST(world_frozen)
-{
-	static const struct world_config mutex = {
-		.name = "a mutex that a third freezes", .kind = SHS_KIND_MUTEX,
-		.kills = 1, .ticks = 1, .watches = 1, .races = 1,
-		.script = {
-			{ 0, 1, FAST | SLOW },
-			{ 1, 1, FAST | SLOW | TIMED },
-			{ 2, 1, SPY | FREEZE },
-		},
-	}, owners = {
-		.name = "owners that freeze, an unmap", .kind = SHS_KIND_MUTEX,
-		.kills = 1, .unmaps = 1, .watches = 2, .races = 1,
-		.script = {
-			{ 0, 2, FAST | SLOW | SPY | FREEZE },
-			{ 1, 1, FAST | SLOW | SPY | FREEZE },
-		},
-	}, both = {
-		.name = "one watches, one freezes, operations", .kind = SHS_KIND_MUTEX,
-		.flags = SHS_INIT_FIFO, .kills = 1, .watches = 2,
-		.script = {
-			{ 0, 1, SLOW | TRY | SPY },
-			{ 1, 1, SLOW | TIMED | SPY | FREEZE },
-			{ -1, 1, SLOW | TIMED },
-		},
-	}, rwlock = {
-		.name = "a rwlock that a third freezes", .kind = SHS_KIND_RWLOCK,
-		.kills = 1, .watches = 1, .races = 1,
-		.script = {
-			{ 0, 1, FAST | SLOW | READ },
-			{ 1, 1, SLOW | TIMED },
-			{ 2, 1, SPY | FREEZE },
-		},
-	}, upgrade = {
-		.name = "an upgrade of what is frozen", .kind = SHS_KIND_RWLOCK,
-		.kills = 1, .watches = 1,
-		.script = {
-			{ 0, 1, FAST | SLOW | READ },
-			{ 1, 1, SLOW | UPGRADE | CONVERT },
-			{ 2, 1, SLOW | TIMED | SPY | FREEZE },
-		},
-	};
-
-	world_all(&mutex);
-	world_all(&owners);
-	world_all(&both);
-	world_all(&rwlock);
-	world_all(&upgrade);
-}
-
-TEST(world_frozen_random)
-{
-	static const struct world_config mutex = {
-		.name = "two freeze a mutex, many deaths", .kind = SHS_KIND_MUTEX,
-		.kills = 60, .unmaps = 20, .signals = 40, .ticks = 40, .watches = 60,
-		.races = 3, .again = true,
-		.script = {
-			{ 0, 60, FAST | SLOW | TRY | TIMED | SPY | FREEZE },
-			{ 0, 60, SLOW },
-			{ 1, 60, FAST | SLOW | TIMED },
-			{ 2, 60, FAST | SLOW | TRY | SPY | FREEZE },
-			{ -1, 60, SLOW | TRY | TIMED | RECOVER },
-		},
-	}, rwlock = {
-		.name = "two freeze a rwlock, many deaths", .kind = SHS_KIND_RWLOCK,
-		.kills = 60, .unmaps = 20, .signals = 40, .ticks = 40, .watches = 60,
-		.races = 3, .again = true,
-		.script = {
-			{ 0, 60, FAST | SLOW | READ | SPY | FREEZE },
-			{ 0, 60, SLOW | TIMED },
-			{ 1, 60, SLOW | UPGRADE | CONVERT | TIMED },
-			{ 2, 60, FAST | SLOW | READ | TRY | SPY },
-			{ -1, 60, SLOW | TRY | TIMED },
-		},
-	};
-
-	world_random(&mutex, 0x5eed0065, 200000);
-	world_random(&rwlock, 0x5eed0066, 200000);
-}
-
 TEST(world_watch_random)
 {
 	static const struct world_config busy = {
@@ -418,29 +338,4 @@ TEST(watch_hostile)
 	box.shared.head.word &= ~SHS_WORD_DIED;
 	CHECK_EQ(box_try(&box, 1, X), 0);	/* whoever takes it here takes K off */
 	CHECK_EQ(box.shared.head.word, 2);
-}
-
-/* Frozen and only watched, back and forth; a hostile word cannot keep it frozen. */
-TEST(watch_freeze)
-{
-	u32 both = SHS_WATCH_ON | SHS_WATCH_FREEZE;
-	int ret;
-
-	box_init(&box, SHS_KIND_MUTEX, 0, 2);
-	spin_lock(&box.obj.lock);
-	CHECK_EQ(shs_watch(&box.att[0], both), 0);
-	CHECK_EQ(shs_watch(&box.att[0], both), 0);
-	CHECK_EQ(box.obj.watchers, 1);
-	CHECK_EQ(box.obj.freezers, 1);
-	CHECK_EQ(shs_watch(&box.att[1], SHS_WATCH_ON), 0);
-	CHECK_EQ(shs_watch(&box.att[0], SHS_WATCH_ON), 0);
-	CHECK_EQ(box.obj.watchers, 2);
-	CHECK_EQ(box.obj.freezers, 0);
-	CHECK_EQ(shs_watch(&box.att[0], both), 0);
-	CHECK_EQ(shs_watch(&box.att[0], 0), 0);
-	CHECK_EQ(box.obj.watchers, 1);
-	CHECK_EQ(box.obj.freezers, 0);
-	ret = box.shared.head.word & SHS_WORD_KERNEL;
-	spin_unlock(&box.obj.lock);
-	CHECK(ret);
 }

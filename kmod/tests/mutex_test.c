@@ -201,6 +201,27 @@ TEST(mutex_old_head_is_handed_the_lock)
 	CHECK_EQ(box_wake(&box, 1, 0), 0);
 }
 
+/* A release ends with the pass: until then user space cannot have the word. */
+TEST(mutex_release_is_one_operation)
+{
+	struct shs_wakes wakes = { };
+	struct shs_waiter *w;
+
+	start(SHS_KIND_MUTEX, 0, 1);
+	CHECK_EQ(box_lock(&box, 1, 0), -EBUSY);
+	CHECK_EQ(box_unlock(&box, 0, 0), 0);
+	CHECK_EQ(box_try(&box, 0, 0), 0);
+	CHECK_EQ(word(), 1);
+	w = box_waiter(&box, 0, 0);
+	spin_lock(&box.obj.lock);
+	CHECK_EQ(shs_mutex_ops.release(&box.obj, w, false, &wakes), 0);
+	CHECK_EQ(word(), W);
+	shs_pass(&box.obj, &wakes);
+	CHECK_EQ(word(), 0);
+	spin_unlock(&box.obj.lock);
+	shs_wakes_flush(&wakes);
+}
+
 /* The next old one competes, until as much time has gone by again. */
 TEST(mutex_handed_now_and_then)
 {

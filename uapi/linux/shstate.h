@@ -412,7 +412,8 @@ struct shs_ioc_recover {
  * SHS_IOC_INFO the thread that took a mutex.  Who holds already goes on holding.
  *
  * SHS_WATCH_FREEZE: and nobody locks it, or upgrades: who would waits as for a holder,
- * until no attachment freezes it any more.  Unlocks and SHS_OP_PEEK go on.
+ * until no attachment freezes it any more.  Who holds a recursive mutex may lock it again,
+ * and who reads read again by SHS_LOCK_RECURSIVE.  Unlocks and SHS_OP_PEEK go on.
  *
  * Both end with the attachment.  -EAGAIN: somebody who may write the object rewrites
  * the word without end; nothing changed.  To watch or freeze no longer never fails so.

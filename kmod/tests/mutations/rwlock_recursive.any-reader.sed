@@ -1,3 +1,3 @@
 # in rwlock.c
 # Only one that holds overtakes.
-/^static int overtake/,/^}/ s/holds \&\& w->recursive/w->recursive/
+/^static bool reads_again/,/^}/ s/ && lane_holds\(w\)//

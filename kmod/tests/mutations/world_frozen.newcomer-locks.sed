@@ -1,3 +1,3 @@
-# in core.c
+# in mutex.c
 # Who asks for what is frozen waits.
-/^int shs_try/,/^}/ s/obj->freezers \? -EBUSY : //
+s/obj->freezers \|\| \(obj->flags/(obj->flags/

@@ -1,3 +1,3 @@
 # in rwlock.c
-# Only one that holds overtakes.
-/^static int overtake/,/^}/ s/holds && w->recursive/w->recursive || holds/
+# Only one that says so overtakes.
+/^static bool reads_again/,/^}/ s/w->recursive && //
