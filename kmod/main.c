@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The module, and the ioctls of object and attachment files. */
+#include <linux/fault-inject-usercopy.h>
 #include <linux/module.h>
 #include "shstate.h"
 
@@ -25,7 +26,7 @@ static int words_in(unsigned long *to, const unsigned long __user *from, size_t 
 {
 	size_t i;
 
-	if (!user_read_access_begin(from, size))
+	if (should_fail_usercopy() || !user_read_access_begin(from, size))
 		return -EFAULT;
 	for (i = 0; i < size / sizeof(*to); i++)
 		unsafe_get_user(to[i], from + i, fault);
@@ -40,7 +41,7 @@ static int words_out(unsigned long __user *to, const unsigned long *from, size_t
 {
 	size_t i;
 
-	if (!user_write_access_begin(to, size))
+	if (should_fail_usercopy() || !user_write_access_begin(to, size))
 		return -EFAULT;
 	for (i = 0; i < size / sizeof(*from); i++)
 		unsafe_put_user(from[i], to + i, fault);

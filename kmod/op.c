@@ -13,6 +13,7 @@
  * operations among themselves.  Both are held for the copy only, not while waiting
  * and not while touching user memory.
  */
+#include <linux/fault-inject-usercopy.h>
 #include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include "shstate.h"
@@ -558,7 +559,7 @@ static int reply(struct shs_ioc_op __user *to, const struct shs_ioc_op *op)
 {
 	if (!IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS))
 		return shs_copy_out(to, op, sizeof(*op));
-	if (!user_write_access_begin(to, sizeof(*to)))
+	if (should_fail_usercopy() || !user_write_access_begin(to, sizeof(*to)))
 		return -EFAULT;
 	unsafe_put_user(op->result, &to->result, fault);
 	unsafe_put_user(op->notice, &to->notice, fault);
