@@ -53,8 +53,7 @@
 #include "../uapi/linux/shstate.h"
 
 #define SHS_CAS_TRIES		64	/* against user space, under object->lock */
-#define SHS_HANDOFF_NS		1000000	/* so often the oldest waiter of a mutex, if this old, */
-					/* is handed the lock */
+#define SHS_HANDOFF_NS		1000000	/* a mutex waiter this old is handed the lock, one each */
 #define SHS_LANES_MAX		64
 #define SHS_THREADS_MAX		63	/* the last lane is no thread's own */
 #define SHS_ATTACHMENTS_MAX	4096	/* of one object: bounds every lane scan */
@@ -154,7 +153,7 @@ struct shs_attachment {
 	u8 state;			/* [l] enum shs_att_state */
 	u8 mapped;			/* [l] bit per region */
 	bool may_write;			/* object fd was open for writing */
-	u32 watch;			/* [l] SHS_WATCH_*; counts in watchers, freezers */
+	u8 watch;			/* [l] SHS_WATCH_*; counts in watchers, freezers */
 	atomic_t vmas;			/* of the private region; 0 is death */
 	void *private_mem;		/* struct shs_private, lanes, thread slots */
 	u64 used;			/* [l] bit per lane that calls counted in */
@@ -224,7 +223,7 @@ struct shs_object {
 	union {				/* by kind, all [l] */
 		struct {
 			u32 kernel_holds;	/* single operations sharing SHS_ID_KERNEL */
-			u64 handed_ns;		/* when it was last handed over; 0: never */
+			u64 handed_ns;		/* when it was last handed over */
 		} mutex;
 		struct {
 			u32 writer;		/* id, SHS_ID_KERNEL, or 0 */

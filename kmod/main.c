@@ -16,7 +16,10 @@ int shs_size_in(u32 *usize, size_t min, void __user *argp)
 	return 0;
 }
 
-/* Whether to copy a struct by words: half of what a string instruction takes for so few. */
+/*
+ * Whether to copy a struct by words: fewer instructions than a string copy of so few
+ * bytes, with its look at which kernel object they lie in.
+ */
 static bool by_words(size_t size)
 {
 	return IS_ENABLED(CONFIG_HAVE_EFFICIENT_UNALIGNED_ACCESS) && size % sizeof(long) == 0;

@@ -28,17 +28,16 @@
  *      CAS id -> 0
  *                                   CAS id -> id|W fails, reads 0: kicks the head
  *
- * A kicked head is on its way here, and whether it takes the word, queues again or
- * leaves, it passes, which sets W again for whoever sleeps by then.  So from the kick
- * until it comes W is not needed and not set: who runs locks and unlocks without a
- * call, as often as it can, instead of with two calls each time.  With more processes
- * than processors that is what most of them do.
+ * A kicked head is on its way here, or its waker is, and whether it takes the word,
+ * queues again or leaves, it passes, which sets W for whoever sleeps by then; of what is
+ * frozen the thaw does.  So from the kick until it comes W is not set: who runs locks and
+ * unlocks without a call, as often as it can, instead of with two calls each time.
  *
  * Fairness: a release with waiters kicks the head, which competes with newcomers for
  * the free word; a head older than SHS_HANDOFF_NS, or any head with SHS_INIT_FIFO or
- * by SHS_UNLOCK_FAIR, is made owner by the release itself.  For age not again within that
- * time: where all are old each release would else end in a switch to the next process,
- * by which they all grow older.
+ * by SHS_UNLOCK_FAIR, is made owner by the release itself.  For age not again within
+ * that time: where all are old each release would else end in a switch to the next
+ * process, by which they all grow older.
  *
  * Single operations share the owner SHS_ID_KERNEL among themselves (object->guard
  * orders them) as long as nobody is queued.  D survives their holding.
@@ -52,8 +51,8 @@
  *   IGNORE    nothing
  *
  * K keeps the word out of user space's hands where the kernel must see every owner: it
- * is on for good, or while somebody watches or freezes (shs_watch), and changes in the word of an
- * owner too, whose CAS id -> 0 then fails or succeeds again.
+ * is on for good, or while somebody watches or freezes (shs_watch), and changes in the
+ * word of an owner too, whose CAS id -> 0 then fails or succeeds again.
  *
  * Every compare-and-swap loop is bounded: an honest word changes at most a few
  * times per holder, so running out means a hostile writer, who gets -EAGAIN and
@@ -82,10 +81,14 @@ static u32 waiters_bit(const struct shs_object *obj)
 	return SHS_WORD_WAITERS;
 }
 
+static u32 kernel_bit(const struct shs_object *obj)
+{
+	return obj->lost || obj->watchers ? SHS_WORD_KERNEL : shs_mutex_new_word(obj->flags);
+}
+
 static u32 idle_bits(const struct shs_object *obj)
 {
-	return waiters_bit(obj) |
-	       (obj->lost || obj->watchers ? SHS_WORD_KERNEL : shs_mutex_new_word(obj->flags));
+	return waiters_bit(obj) | kernel_bit(obj);
 }
 
 static bool owned(struct shs_object *obj, u32 owner, struct shs_wakes *wakes)
@@ -191,8 +194,7 @@ static bool is_due(const struct shs_object *obj, const struct shs_waiter *head)
 {
 	return obj->flags & SHS_INIT_FIFO || head->next ||
 	       (shs_time_since(head->since_ns) > SHS_HANDOFF_NS &&
-		(!obj->mutex.handed_ns ||
-		 shs_time_since(obj->mutex.handed_ns) > SHS_HANDOFF_NS));
+		shs_now_ns() - obj->mutex.handed_ns > SHS_HANDOFF_NS);
 }
 
 static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
@@ -245,7 +247,7 @@ static int free_word(struct shs_object *obj, u32 id, bool died, bool keep_died)
 		old = READ_ONCE(*word);
 		if ((old & SHS_WORD_OWNER) != id)
 			return -EPERM;
-		new = idle_bits(obj) | (list_empty(&obj->queue) ? 0 : SHS_WORD_WAITERS);
+		new = kernel_bit(obj) | (list_empty(&obj->queue) ? 0 : SHS_WORD_WAITERS);
 		if (died || (keep_died && old & SHS_WORD_DIED))
 			new |= SHS_WORD_DIED;
 		if (cmpxchg(word, old, new) == old)
@@ -349,7 +351,7 @@ int shs_mutex_clear_died(struct shs_object *obj)
 /* K as it should be by now, whoever owns: 0 or -EAGAIN. */
 int shs_mutex_renew_kernel_bit(struct shs_object *obj)
 {
-	u32 *word = word_of(obj), old, kernel = idle_bits(obj) & SHS_WORD_KERNEL;
+	u32 *word = word_of(obj), old, kernel = kernel_bit(obj);
 	int i;
 
 	lockdep_assert_held(&obj->lock);

@@ -1,4 +1,4 @@
 # in mutex.c
 # ... and stays there as long as somebody watches.
-/^static u32 idle_bits/,/^}/ s/obj->lost \|\| obj->watchers/obj->lost/
-/^int shs_mutex_renew_kernel_bit/,/^}/ s/idle_bits\(obj\) & SHS_WORD_KERNEL;/(idle_bits(obj) | (obj->watchers ? SHS_WORD_KERNEL : 0)) \& SHS_WORD_KERNEL;/
+/^static u32 kernel_bit/,/^}/ s/obj->lost \|\| obj->watchers/obj->lost/
+/^int shs_mutex_renew_kernel_bit/,/^}/ s/kernel_bit\(obj\);/(kernel_bit(obj) | (obj->watchers ? SHS_WORD_KERNEL : 0)) \& SHS_WORD_KERNEL;/
