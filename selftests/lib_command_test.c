@@ -232,6 +232,9 @@ TEST_F(lib_command, freeze)
 	EXPECT_RUN(127, "freeze m no-such-command");
 	EXPECT_RUN(125, "freeze nothing true");
 	EXPECT_SAID("nothing: ");
+	EXPECT_RUN(0, "create c cell:u8");
+	EXPECT_RUN(0, "freeze c shstate ls -r --noheadings -o STATE c");
+	EXPECT_SAID("frozen\n");
 	EXPECT_RUN(0, "create a atomic:u8");
 	EXPECT_RUN(125, "freeze a true");
 	EXPECT_SAID("cannot be frozen");

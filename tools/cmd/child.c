@@ -8,8 +8,6 @@
 #include "child.h"
 #include "cmd.h"
 
-enum { CANNOT_FORK = 125, CANNOT_RUN, NOT_THERE };
-
 /* SIGKILL and SIGSTOP cannot be passed on; SIGTTIN and SIGTTOU mean this process. */
 static const int passed_on[] = {
 	SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGALRM, SIGCONT, SIGTSTP,
@@ -25,7 +23,7 @@ static _Noreturn void execute(char **command, const sigset_t *mask)
 	error = errno;
 	complain("%s: %s", command[0],
 		 error == ENOENT ? "there is no such command" : strerror(error));
-	_exit(error == ENOENT ? NOT_THERE : CANNOT_RUN);
+	_exit(error == ENOENT ? CHILD_NOT_THERE : CHILD_CANNOT_RUN);
 }
 
 /*
@@ -84,7 +82,7 @@ int child_run(char **command)
 	child = fork();
 	if (child < 0) {
 		complain("cannot fork: %s", strerror(errno));
-		return CANNOT_FORK;
+		return CHILD_TROUBLE;
 	}
 	if (child == 0)
 		execute(command, &old);

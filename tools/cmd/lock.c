@@ -7,9 +7,6 @@
 #include "cmd.h"
 #include "child.h"
 
-/* As of timeout(1) and env(1): ours, so that the rest can be the command's. */
-#define LOCK_TROUBLE 125
-
 static const char help[] =
 	"Usage: shstate lock NAME [OPTION]... [--] COMMAND [ARGUMENT]...\n"
 	"       shstate lock NAME [OPTION]... -c COMMANDS\n"
@@ -130,7 +127,7 @@ static int explain_lock(struct shs_object *object, const struct request *request
 		return request->conflict;
 	default:
 		explain_use(request->name, object, error, how);
-		return LOCK_TROUBLE;
+		return CHILD_TROUBLE;
 	}
 }
 
@@ -143,7 +140,7 @@ static int run_owed(struct shs_object *object, const struct request *request, ch
 		abandon(object);
 		complain("%s: it was made --strict, so mend its value first: 'shstate lock %s --recover COMMAND'",
 			 request->name, request->name);
-		return LOCK_TROUBLE;
+		return CHILD_TROUBLE;
 	}
 	status = child_run(command);
 	if (status) {
@@ -242,7 +239,7 @@ int cmd_lock(int argc, char **argv)
 {
 	struct args args = {
 		argc, argv, help, "-sxnw:E:Rc:vh", options,
-		.least = 1, .stop = 2, .trouble = LOCK_TROUBLE,
+		.least = 1, .stop = 2, .trouble = CHILD_TROUBLE,
 	};
 	struct request request = { .deadline = shs_deadline_never(), .conflict = NO };
 	struct shs_object *object;
@@ -250,13 +247,13 @@ int cmd_lock(int argc, char **argv)
 
 	while ((option = next_option(&args)) != -1) {
 		if (!take_option(&request, option))
-			return LOCK_TROUBLE;
+			return CHILD_TROUBLE;
 	}
 	if ((args.count == 1) == !request.shell[0])
 		usage_error(&args, "lock: one of COMMAND and -c is needed");
 	request.name = args.operands[0];
 	if (open_lock(&request, &object) < 0)
-		return LOCK_TROUBLE;
+		return CHILD_TROUBLE;
 	status = lock_and_run(object, &request,
 			      request.shell[0] ? request.shell : args.operands + 1);
 	shs_object_close(object);

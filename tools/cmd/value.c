@@ -164,7 +164,7 @@ char *state_text(const struct shs_object *object, const struct shs_ioc_info *inf
 	else if (is_locked_kind(object))
 		state = lock_state(info);
 	else
-		return must_have(strdup(""));
+		return must_have(strdup(*frozen ? "frozen" : ""));	/* a cell */
 	return must_have(asprintf(&text, "%s%s%s", state, died, frozen) < 0 ? NULL : text);
 }
 
