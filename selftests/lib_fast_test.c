@@ -792,14 +792,9 @@ TEST_F(fast, off)
 }
 
 /*
- * Watched
+ * Watched and frozen
  */
-static int watch(struct shs_object *object, __u32 flags)
-{
-	struct shs_ioc_watch w = { .size = sizeof(w), .flags = flags };
-
-	return shs_ioctl(shs_object_attachment_fd(object), SHS_IOC_WATCH, &w);
-}
+#define FREEZE (SHS_WATCH_ON | SHS_WATCH_FREEZE)
 
 TEST_F(fast, watched)
 {
@@ -810,10 +805,10 @@ TEST_F(fast, watched)
 
 	be_known();
 	ASSERT_EQ(0, shs_mutex_lock(mutex));
-	EXPECT_EQ(-EINVAL, watch(other, SHS_WATCH_FREEZE));
-	EXPECT_EQ(-EINVAL, watch(other, 1 << 2));
-	EXPECT_EQ(0, watch(other, SHS_WATCH_ON));
-	EXPECT_EQ(0, watch(other, SHS_WATCH_ON));
+	EXPECT_EQ(-EINVAL, shs_object_watch(other, SHS_WATCH_FREEZE));
+	EXPECT_EQ(-EINVAL, shs_object_watch(other, 1 << 2));
+	EXPECT_EQ(0, shs_object_watch(other, SHS_WATCH_ON));
+	EXPECT_EQ(0, shs_object_watch(other, SHS_WATCH_ON));
 	EXPECT_EQ(mutex->id | SHS_WORD_KERNEL, word_of(mutex));
 	state = shs_info(shs_object_fd(mutex)).state;
 	EXPECT_EQ(SHS_STATE_HELD | SHS_STATE_WATCHED, state);
@@ -823,14 +818,14 @@ TEST_F(fast, watched)
 	EXPECT_EQ(0, shs_mutex_lock(mutex));
 	EXPECT_EQ(gettid(), shs_info(shs_object_fd(mutex)).holder_tid);
 	/* Freed without it as soon as nobody watches. */
-	EXPECT_EQ(0, watch(other, 0));
+	EXPECT_EQ(0, shs_object_watch(other, 0));
 	EXPECT_EQ(mutex->id, word_of(mutex));
 	EXPECT_EQ(0, shs_mutex_unlock(mutex));
 	EXPECT_EQ(0, word_of(mutex));
 	/* It ends with who watches. */
 	child = shs_fork();
 	if (!child) {
-		if (watch(mutex, SHS_WATCH_ON))
+		if (shs_object_watch(mutex, SHS_WATCH_ON))
 			_exit(1);
 		shs_say(&self->ready);
 		for (;;)
@@ -850,12 +845,12 @@ TEST_F(fast, watched_rwlock)
 
 	EXPECT_EQ(0, shs_rwlock_read(rwlock, &lane));
 	EXPECT_EQ(1, control(rwlock)->bias);
-	EXPECT_EQ(0, watch(other, SHS_WATCH_ON));
+	EXPECT_EQ(0, shs_object_watch(other, SHS_WATCH_ON));
 	EXPECT_EQ(0, control(rwlock)->bias);
 	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
 	EXPECT_EQ(0, shs_rwlock_read(rwlock, &lane));
 	EXPECT_EQ(0, control(rwlock)->bias);
-	EXPECT_EQ(0, watch(other, 0));
+	EXPECT_EQ(0, shs_object_watch(other, 0));
 	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
 	EXPECT_EQ(0, shs_rwlock_read(rwlock, &lane));
 	EXPECT_EQ(1, control(rwlock)->bias);
@@ -869,42 +864,9 @@ TEST_F(fast, watch_refused)
 
 	ASSERT_EQ(0, shs_object_link(mutex, "m"));
 	ASSERT_EQ(0, shs_object_open("m", SHS_OPEN_RDONLY, &reader));
-	EXPECT_EQ(-EACCES, watch(reader, SHS_WATCH_ON));
-	EXPECT_EQ(-EOPNOTSUPP, watch(atomic, SHS_WATCH_ON));
+	EXPECT_EQ(-EACCES, shs_object_watch(reader, SHS_WATCH_ON));
+	EXPECT_EQ(-EOPNOTSUPP, shs_object_watch(atomic, SHS_WATCH_ON));
 }
-
-/* On and off under load: nobody sleeps beside a free lock, nothing is counted twice. */
-TEST_F(fast, watched_now_and_then)
-{
-	struct shs_object *mutex = make(SHS_KIND_MUTEX, SHS_TYPE_U64);
-	pid_t child[4];
-
-	ASSERT_EQ(0, shs_object_attach(mutex));
-	for (int i = 0; i < 4; i++) {
-		child[i] = shs_fork();
-		if (child[i])
-			continue;
-		for (int n = 0; n < 5000; n++) {
-			if (shs_mutex_lock(mutex))
-				_exit(1);
-			*(volatile __u64 *)shs_mutex_value(mutex) += 1;
-			if (shs_mutex_unlock(mutex))
-				_exit(2);
-		}
-		_exit(0);
-	}
-	for (int i = 0; i < 500; i++) {
-		ASSERT_EQ(0, watch(mutex, i % 2 ? 0 : SHS_WATCH_ON));
-		sched_yield();
-	}
-	ASSERT_EQ(0, watch(mutex, 0));
-	for (int i = 0; i < 4; i++)
-		EXPECT_EQ(0, shs_reap(child[i]));
-	EXPECT_EQ(0, shs_mutex_lock(mutex));
-	EXPECT_EQ(20000, *(__u64 *)shs_mutex_value(mutex));
-}
-
-#define FREEZE (SHS_WATCH_ON | SHS_WATCH_FREEZE)
 
 /* A child that locks, and then exits with 0; at once or when it is let. */
 static pid_t locker(struct shs_object *object)
@@ -931,11 +893,10 @@ TEST_F(fast, frozen)
 	/* Who holds may unlock; nobody may lock, and who waits is not served. */
 	child = locker(mutex);
 	SHS_AWAIT(fd, info.waiters == 1);
-	usleep(5000);			/* so old a waiter is handed the lock */
-	EXPECT_EQ(0, shs_mutex_unlock(mutex));
+	EXPECT_EQ(0, shs_mutex_unlock_fair(mutex));	/* else it would be the child's */
 	EXPECT_EQ(SHS_STATE_WATCHED | SHS_STATE_FROZEN, shs_info(fd).state);
 	EXPECT_EQ(-EBUSY, shs_mutex_try_lock(mutex));
-	EXPECT_EQ(-ETIMEDOUT, shs_mutex_lock_until(mutex, shs_deadline_in(1000000)));
+	EXPECT_EQ(-ETIMEDOUT, shs_mutex_lock_until(mutex, shs_deadline_in(SHS_MS)));
 	EXPECT_EQ(-EBUSY, shs_op(fd, &SHS_OP(ADD, .arg = 1, .flags = SHS_OP_NOWAIT)));
 	EXPECT_EQ(0, shs_peek(fd, 0));
 	SHS_AWAIT(fd, info.waiters == 1);
@@ -977,6 +938,27 @@ TEST_F(fast, frozen_rwlock)
 	EXPECT_EQ(0, shs_rwlock_write_unlock(rwlock));
 }
 
+/* A cell's stores and what the kernel does wait; what is mapped is read. */
+TEST_F(fast, frozen_cell)
+{
+	struct shs_object *cell = make_cell(), *other = another(cell);
+	struct pattern p = pattern(1), q;
+	int fd = shs_object_fd(cell);
+
+	be_known();
+	ASSERT_EQ(0, shs_object_attach(cell));
+	ASSERT_EQ(0, shs_cell_store(cell, &p, sizeof(p)));
+	EXPECT_EQ(0, shs_object_watch(other, FREEZE));
+	EXPECT_EQ(0, shs_cell_load(cell, &q, sizeof(q)));
+	EXPECT_EQ(0, memcmp(&p, &q, sizeof(q)));
+	EXPECT_EQ(-EBUSY, shs_op(fd, &SHS_OP(LOAD, .flags = SHS_OP_BYTES | SHS_OP_NOWAIT,
+					     .addr = (uintptr_t)&q, .len = sizeof(q))));
+	EXPECT_EQ(-ETIMEDOUT, shs_cell_store_until(cell, &p, sizeof(p),
+						   shs_deadline_in(SHS_MS)));
+	EXPECT_EQ(0, shs_object_watch(other, 0));
+	EXPECT_EQ(0, shs_cell_store(cell, &p, sizeof(p)));
+}
+
 /* What the dead have frozen thaws, and two freeze until both have ceased to. */
 TEST_F(fast, frozen_by_the_dead)
 {
@@ -1007,44 +989,52 @@ TEST_F(fast, frozen_by_the_dead)
 	EXPECT_EQ(0, shs_mutex_unlock(mutex));
 }
 
-/* Frozen and thawed under load: nobody is left behind, nothing is counted twice. */
-TEST_F(fast, frozen_now_and_then)
+/* Adds to both, and reads one, as one of four; or what failed. */
+static int add_to_both(struct shs_object *mutex, struct shs_object *rwlock, int me)
+{
+	uint32_t lane;
+
+	for (int n = 0; n < 2000; n++) {
+		if (shs_mutex_lock(mutex))
+			return 1;
+		*(volatile __u64 *)shs_mutex_value(mutex) += 1;
+		if (shs_mutex_unlock(mutex))
+			return 2;
+		if (n % 8 != me) {
+			if (shs_rwlock_read(rwlock, &lane) || shs_rwlock_read_unlock(rwlock, lane))
+				return 3;
+			continue;
+		}
+		if (shs_rwlock_write(rwlock))
+			return 4;
+		*(volatile __u64 *)shs_rwlock_value(rwlock) += 1;
+		if (shs_rwlock_write_unlock(rwlock))
+			return 5;
+	}
+	return 0;
+}
+
+/* On and off under load: nobody sleeps beside a free lock, nothing is counted twice. */
+static void watch_now_and_then(struct __test_metadata *_metadata, FIXTURE_DATA(fast) *self,
+			       uint32_t on)
 {
 	struct shs_object *mutex = make(SHS_KIND_MUTEX, SHS_TYPE_U64);
 	struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_U64);
 	pid_t child[4];
-	uint32_t lane;
 
 	ASSERT_EQ(0, shs_object_attach(mutex));
 	ASSERT_EQ(0, shs_object_attach(rwlock));
 	for (int i = 0; i < 4; i++) {
 		child[i] = shs_fork();
-		if (child[i])
-			continue;
-		shs_say(&self->ready);
-		for (int n = 0; n < 2000; n++) {
-			if (shs_mutex_lock(mutex))
-				_exit(1);
-			*(volatile __u64 *)shs_mutex_value(mutex) += 1;
-			if (shs_mutex_unlock(mutex))
-				_exit(2);
-			if (n % 8 == i) {
-				if (shs_rwlock_write(rwlock))
-					_exit(3);
-				*(volatile __u64 *)shs_rwlock_value(rwlock) += 1;
-				if (shs_rwlock_write_unlock(rwlock))
-					_exit(4);
-			} else if (shs_rwlock_read(rwlock, &lane) ||
-				   shs_rwlock_read_unlock(rwlock, lane)) {
-				_exit(5);
-			}
+		if (!child[i]) {
+			shs_say(&self->ready);
+			_exit(add_to_both(mutex, rwlock, i));
 		}
-		_exit(0);
 	}
 	shs_hear(&self->ready);
-	for (int i = 0; i < 300 || !shs_is_gone(child[0]); i++) {
-		ASSERT_EQ(0, shs_object_watch(mutex, i % 3 ? 0 : FREEZE));
-		ASSERT_EQ(0, shs_object_watch(rwlock, i % 3 == 1 ? FREEZE : 0));
+	for (int i = 0; !shs_is_gone(child[0]); i++) {
+		ASSERT_EQ(0, shs_object_watch(mutex, i % 3 ? 0 : on));
+		ASSERT_EQ(0, shs_object_watch(rwlock, i % 3 == 1 ? on : 0));
 		sched_yield();
 	}
 	ASSERT_EQ(0, shs_object_watch(mutex, 0));
@@ -1055,6 +1045,16 @@ TEST_F(fast, frozen_now_and_then)
 	EXPECT_EQ(8000, *(__u64 *)shs_mutex_value(mutex));
 	EXPECT_EQ(0, shs_rwlock_write(rwlock));
 	EXPECT_EQ(1000, *(__u64 *)shs_rwlock_value(rwlock));
+}
+
+TEST_F(fast, watched_now_and_then)
+{
+	watch_now_and_then(_metadata, self, SHS_WATCH_ON);
+}
+
+TEST_F(fast, frozen_now_and_then)
+{
+	watch_now_and_then(_metadata, self, FREEZE);
 }
 
 TEST_HARNESS_MAIN

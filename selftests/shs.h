@@ -156,15 +156,29 @@ static inline struct shs_ioc_info shs_info(int fd)
 	return info;
 }
 
+/* Says once, after a minute, what is waited for: the test's limit does not. */
+static inline void shs_give_way(time_t *limit, const char *file, int line, const char *what)
+{
+	sched_yield();
+	if (!*limit)
+		*limit = time(NULL) + 60;
+	if (*limit < 0 || time(NULL) < *limit)
+		return;
+	*limit = -1;
+	printf("# %s:%d: waits for %s\n", file, line, what);
+	fflush(stdout);
+}
+
 /*
  * Waits for a state that the kernel shows: SHS_AWAIT(fd, info.waiters == 2).
  * The limit is the test's.
  */
 #define SHS_AWAIT(fd, condition) do {						\
 	struct shs_ioc_info info = shs_info(fd);				\
+	time_t give_up = 0;							\
 										\
 	while (!(condition)) {							\
-		sched_yield();							\
+		shs_give_way(&give_up, __FILE__, __LINE__, #condition);	\
 		info = shs_info(fd);						\
 	}									\
 } while (0)
