@@ -178,7 +178,7 @@ int shs_recover(struct shs_object *obj, struct shs_attachment *att)
 	bool rwlock = obj->kind == SHS_KIND_RWLOCK;
 
 	lockdep_assert_held(&obj->lock);
-	if ((rwlock ? obj->rwlock.writer : shs_mutex_owner(obj)) != att->id)
+	if ((rwlock ? shs_rwlock_writer(obj) : shs_mutex_owner(obj)) != att->id)
 		return -EPERM;
 	if (!(obj->flags & SHS_INIT_STRICT) ||
 	    !(rwlock ? obj->rwlock.died : shs_mutex_died(obj)))
@@ -211,12 +211,10 @@ int shs_watch(struct shs_attachment *att, u32 flags)
 	if (before == flags)
 		return 0;
 	set_watch(att, flags);
-	if (obj->kind == SHS_KIND_RWLOCK) {
-		shs_rwlock_revoke(obj);
-		obj->rwlock.revoked_ns = 0;	/* cost no writer anything */
-	} else {
+	if (obj->kind == SHS_KIND_RWLOCK)
+		shs_rwlock_see_all(obj);
+	else
 		ret = shs_mutex_renew_kernel_bit(obj);
-	}
 	if (!ret || !(flags & ~before))		/* else with the next who takes the word here */
 		return 0;
 	set_watch(att, before);

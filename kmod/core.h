@@ -303,6 +303,7 @@ u64 shs_time_since(u64 ns);
 void shs_hold_begin(struct shs_object *obj, struct shs_waiter *w);
 void shs_hold_mode(struct shs_object *obj, u32 mode);
 void shs_hold_end(struct shs_object *obj, u32 id, u32 mode, enum shs_event why);
+void shs_hold_forget(struct shs_object *obj);
 void shs_read_begin(struct shs_object *obj, struct shs_waiter *w);
 void shs_read_end(struct shs_attachment *att, u32 lane, enum shs_event why);
 
@@ -416,7 +417,8 @@ int shs_mutex_renew_kernel_bit(struct shs_object *obj);
 
 int shs_rwlock_convert(struct shs_object *obj, struct shs_waiter *w, u32 to);
 u32 shs_rwlock_readers(struct shs_object *obj);
-void shs_rwlock_revoke(struct shs_object *obj);
+void shs_rwlock_see_all(struct shs_object *obj);
+u32 shs_rwlock_writer(const struct shs_object *obj);
 
 /*
  * A place in a condvar's queue that outlives the system call: a waiter that a

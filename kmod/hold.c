@@ -44,18 +44,25 @@ void shs_hold_mode(struct shs_object *obj, u32 mode)
 	shs_graph_unlock(obj);
 }
 
-/* id holds no more.  If it took the word without the kernel, hold is an earlier one's. */
-void shs_hold_end(struct shs_object *obj, u32 id, u32 mode, enum shs_event why)
+void shs_hold_forget(struct shs_object *obj)
 {
 	struct shs_hold *h = &obj->hold;
 
-	shs_trace(obj, why, id, mode, h->id == id ? shs_time_since(h->since_ns) : 0);
 	if (!h->id)
 		return;
 	shs_graph_lock(obj);
 	put_pid(h->thread);
 	*h = (struct shs_hold) { };
 	shs_graph_unlock(obj);
+}
+
+/* id holds no more.  If it took the word without the kernel, hold is an earlier one's. */
+void shs_hold_end(struct shs_object *obj, u32 id, u32 mode, enum shs_event why)
+{
+	struct shs_hold *h = &obj->hold;
+
+	shs_trace(obj, why, id, mode, h->id == id ? shs_time_since(h->since_ns) : 0);
+	shs_hold_forget(obj);
 }
 
 /* w's lane counts a reader more. */

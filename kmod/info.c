@@ -23,7 +23,7 @@ static u32 holder_id(const struct shs_object *obj)
 	case SHS_KIND_CELL:
 		return shs_mutex_owner(obj);
 	case SHS_KIND_RWLOCK:
-		return obj->rwlock.writer ?: obj->rwlock.upgrader;
+		return shs_rwlock_writer(obj) ?: obj->rwlock.upgrader;
 	case SHS_KIND_ONCE:
 		return shs_once_state(obj) == SHS_ONCE_RUNNING ? obj->once.owner : 0;
 	case SHS_KIND_ATOMIC:

@@ -7,7 +7,8 @@
  *             in use (shs_lanes_in_use()) non-zero: somebody reads.  Single
  *             operations count in kernel_readers.
  *   writer    rwlock.writer, in kernel memory: 0, an attachment's id, or
- *             SHS_ID_KERNEL.
+ *             SHS_ID_KERNEL.  One whose own word (shs_private.writes) is 0 has given
+ *             the lock back by himself: nobody writes (shs_rwlock_writer()).
  *   upgrader  rwlock.upgrader, an attachment's id or 0: reads beside the readers, and
  *             alone may wait to become the writer; there is one, or two of them would
  *             wait for each other.
@@ -34,6 +35,19 @@
  * may not enter so; and either the scan sees the lane at zero or the reader sees
  * wpending and calls.  Both may happen, neither cannot.
  *
+ * The writer's word, written by his process and the kernel only, is to him what the
+ * word of a mutex is to all:
+ *
+ *   writer (user space)             contender (object->lock)
+ *   to read on: lane++
+ *   CAS WRITES -> 0 (release)       CAS WRITES -> WRITES_CALL
+ *     fails: lane--, calls            finds 0 (acquire): he has left, scan the lanes
+ *                                     else: waits for the call
+ *
+ * so whoever waits for a writer has told him before.  It is WRITES with the grant if
+ * may_leave(), and never becomes it later: who queued before him tells him by the pass
+ * that follows each grant.
+ *
  * Bias is set by a reader that comes here (B: by a store with release order, which a
  * reader's load with acquire order meets, so that it sees what writers wrote), while
  * nobody writes, queues, watches or is to be told of a death, and not with
@@ -53,15 +67,52 @@
  */
 #include "core.h"
 
+static u32 *writes_of(const struct shs_attachment *att)
+{
+	struct shs_private *head = att->private_mem;
+
+	return &head->writes;
+}
+
+/* The attachment of who writes, or did and has left; NULL: a single operation, or nobody. */
+static struct shs_attachment *writer_of(const struct shs_object *obj)
+{
+	return xa_load((struct xarray *)&obj->atts, obj->rwlock.writer);
+}
+
+/* Who writes: an id, or 0. */
+u32 shs_rwlock_writer(const struct shs_object *obj)
+{
+	const struct shs_attachment *att = writer_of(obj);
+
+	lockdep_assert_held(&obj->lock);
+	return att && !smp_load_acquire(writes_of(att)) ? 0 : obj->rwlock.writer;
+}
+
+/* False if he has left, and is then forgotten; else he has to call when he does. */
+static bool must_call(struct shs_object *obj, struct shs_attachment *writer)
+{
+	if (cmpxchg(writes_of(writer), SHS_WRITES, SHS_WRITES_CALL))
+		return true;
+	smp_acquire__after_ctrl_dep();	/* what he did, in his lane too */
+	obj->rwlock.writer = 0;
+	shs_hold_forget(obj);
+	return false;
+}
+
 static bool has_writer(struct shs_object *obj, struct shs_wakes *wakes)
 {
 	u32 id = obj->rwlock.writer;
+	struct shs_attachment *att;
 
-	return id == SHS_ID_KERNEL || (id && shs_att_live(obj, id, wakes));
+	if (!id || id == SHS_ID_KERNEL)
+		return id;
+	att = shs_att_live(obj, id, wakes);
+	return att && must_call(obj, att);
 }
 
 /* Called before lanes are scanned for a writer, and by whoever waits. */
-void shs_rwlock_revoke(struct shs_object *obj)
+static void revoke(struct shs_object *obj)
 {
 	lockdep_assert_held(&obj->lock);
 	if (READ_ONCE(obj->control->bias)) {
@@ -69,6 +120,17 @@ void shs_rwlock_revoke(struct shs_object *obj)
 		obj->rwlock.revoked_ns = shs_now_ns();
 	}
 	smp_mb();	/* A, pairs with the fences after lane++ and lane-- in user space */
+}
+
+/* Whoever holds from now on calls, and so does a writer who does already. */
+void shs_rwlock_see_all(struct shs_object *obj)
+{
+	struct shs_attachment *att = writer_of(obj);
+
+	revoke(obj);
+	obj->rwlock.revoked_ns = 0;	/* it cost no writer anything */
+	if (att)
+		must_call(obj, att);
 }
 
 /* A reader came here and holds. */
@@ -135,6 +197,12 @@ static bool is_owed(const struct shs_object *obj)
 	return obj->flags & SHS_INIT_STRICT && obj->rwlock.died;
 }
 
+/* Whether a writer may give the lock back by himself, as long as nobody waits for him. */
+static bool may_leave(const struct shs_object *obj)
+{
+	return !obj->watchers && !obj->graph && !is_owed(obj);
+}
+
 static bool has_upgrader(struct shs_object *obj, struct shs_wakes *wakes)
 {
 	u32 id = obj->rwlock.upgrader;
@@ -196,6 +264,8 @@ static int enter_write(struct shs_object *obj, struct shs_waiter *w)
 	obj->rwlock.writer = shs_waiter_id(w);
 	inhibit(obj);
 	obj->rwlock.died &= !died || obj->flags & SHS_INIT_STRICT;
+	if (w->att)
+		WRITE_ONCE(*writes_of(w->att), may_leave(obj) ? SHS_WRITES : SHS_WRITES_CALL);
 	shs_hold_begin(obj, w);
 	return died ? -EOWNERDEAD : 0;
 }
@@ -259,7 +329,7 @@ static int rw_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes
 	if (w->mode == SHS_MODE_EXCLUSIVE) {
 		if (list_empty(&obj->queue))
 			obj->rwlock.revoked_ns = 0;	/* cost no writer anything */
-		shs_rwlock_revoke(obj);
+		revoke(obj);
 	}
 	return is_blocked(obj, w, wakes) ? -EBUSY : enter(obj, w);
 }
@@ -278,7 +348,7 @@ static void rw_pass(struct shs_object *obj, struct shs_wakes *wakes)
 		WRITE_ONCE(obj->control->wpending, writer);
 		if (!head)
 			return;
-		shs_rwlock_revoke(obj);
+		revoke(obj);
 		if (is_blocked(obj, head, wakes))
 			return;
 		if (head->state != SHS_QUEUED)	/* it died and is_blocked() saw it */
@@ -288,20 +358,40 @@ static void rw_pass(struct shs_object *obj, struct shs_wakes *wakes)
 	}
 }
 
+/* w->att, or a single operation, has what it says: 0 or -EPERM. */
+static int end_exclusive(struct shs_object *obj, const struct shs_waiter *w)
+{
+	u32 id = shs_waiter_id(w);
+
+	if (w->mode == SHS_MODE_UPGRADABLE) {
+		if (obj->rwlock.upgrader != id)
+			return -EPERM;
+		obj->rwlock.upgrader = 0;
+		return 0;
+	}
+	if (shs_rwlock_writer(obj) != id)
+		return -EPERM;
+	obj->rwlock.writer = 0;
+	if (w->att)
+		WRITE_ONCE(*writes_of(w->att), 0);
+	return 0;
+}
+
 /*
  * A held lock becomes a weaker one at once: 0, -EPERM if w->mode is not held, or
  * -EUCLEAN for a writer who has a death to declare (SHS_INIT_STRICT).
  */
 int shs_rwlock_convert(struct shs_object *obj, struct shs_waiter *w, u32 to)
 {
-	u32 *held = w->mode == SHS_MODE_EXCLUSIVE ? &obj->rwlock.writer : &obj->rwlock.upgrader;
+	bool owed = w->mode == SHS_MODE_EXCLUSIVE && is_owed(obj);
+	int ret;
 
 	lockdep_assert_held(&obj->lock);
-	if (*held != w->att->id)
-		return -EPERM;
-	if (w->mode == SHS_MODE_EXCLUSIVE && is_owed(obj))
+	if (owed && shs_rwlock_writer(obj) == w->att->id)
 		return -EUCLEAN;
-	*held = 0;
+	ret = end_exclusive(obj, w);
+	if (ret)
+		return ret;
 	if (to == SHS_MODE_READ) {
 		shs_hold_end(obj, w->att->id, w->mode, SHS_EVENT_RELEASE);
 		enter_lane(obj, w);
@@ -315,11 +405,10 @@ int shs_rwlock_convert(struct shs_object *obj, struct shs_waiter *w, u32 to)
 static int release_exclusive(struct shs_object *obj, struct shs_waiter *w, bool notice)
 {
 	bool write = w->mode == SHS_MODE_EXCLUSIVE;
-	u32 *held = write ? &obj->rwlock.writer : &obj->rwlock.upgrader;
+	int ret = end_exclusive(obj, w);
 
-	if (*held != shs_waiter_id(w))
-		return -EPERM;
-	*held = 0;
+	if (ret)
+		return ret;
 	if (w->upgrade) {		/* an unused grant: back to what it was before */
 		obj->rwlock.upgrader = w->att->id;
 		shs_hold_mode(obj, SHS_MODE_UPGRADABLE);
@@ -377,7 +466,7 @@ static void rw_repair(struct shs_object *obj, struct shs_attachment *att,
 		shs_hold_end(obj, att->id, SHS_MODE_UPGRADABLE, SHS_EVENT_OWNER_DIED);
 		obj->rwlock.upgrader = 0;
 	}
-	if (obj->rwlock.writer == att->id) {
+	if (obj->rwlock.writer == att->id && must_call(obj, att)) {
 		shs_death_note(att, SHS_MODE_EXCLUSIVE);
 		shs_hold_end(obj, att->id, SHS_MODE_EXCLUSIVE, SHS_EVENT_OWNER_DIED);
 		obj->rwlock.writer = 0;

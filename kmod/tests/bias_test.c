@@ -120,7 +120,7 @@ TEST(world_bias_random)
 			{ 0, 60, SLOW | UPGRADE | CONVERT | TIMED },
 			{ 1, 60, FAST | SLOW | READ },
 			{ 2, 60, SLOW | UPGRADE | CONVERT | ABANDON },
-			{ 3, 60, SLOW | TIMED | CONVERT },
+			{ 3, 60, FAST | SLOW | TIMED | CONVERT },
 		},
 	};
 

@@ -30,6 +30,8 @@ void hostile_scribble(void)
 	word |= bits[explore_choose(5)];
 	world.shared.head.word = word;
 	p->head.used = explore_choose(1 << LANES);
+	if (p->mm.mm_users && !p->unmapped)
+		p->head.writes = explore_choose(4);
 	p->lanes[explore_choose(LANES)][0] = explore_choose(4) ? explore_choose(3) : ~0ULL - word;
 }
 

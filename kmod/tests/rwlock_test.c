@@ -48,6 +48,49 @@ TEST(rwlock_try)
 	CHECK_EQ(readers(), 0);
 }
 
+static u32 writer(void)
+{
+	u32 id;
+
+	spin_lock(&box.obj.lock);
+	id = shs_rwlock_writer(&box.obj);
+	spin_unlock(&box.obj.lock);
+	return id;
+}
+
+/* The writer's own word: he leaves by it while nobody has to be told. */
+TEST(rwlock_writes)
+{
+	static struct shs_graph graph;
+	u32 *writes = &box.private[0].head.writes;
+
+	start();
+	CHECK_EQ(box_try(&box, 0, X), 0);
+	CHECK_EQ(*writes, SHS_WRITES);
+	CHECK_EQ(writer(), 1);
+	CHECK_EQ(*writes, SHS_WRITES);
+	CHECK_EQ(box_try(&box, 1, R), -EBUSY);
+	CHECK_EQ(*writes, SHS_WRITES_CALL);
+	CHECK_EQ(box_unlock(&box, 0, X), 0);
+	CHECK_EQ(*writes, 0);
+	CHECK_EQ(box_try(&box, 0, X), 0);
+	*writes = 0;
+	CHECK_EQ(writer(), 0);
+	CHECK_EQ(box.obj.hold.id, 1);		/* nobody has asked for the lock */
+	CHECK_EQ(box_unlock(&box, 0, X), -EPERM);
+	box_die(&box, 0);
+	CHECK_EQ(box.obj.rwlock.writer, 0);
+	CHECK_EQ(box.obj.hold.id, 0);
+	CHECK(!box.obj.rwlock.died);
+	CHECK_EQ(box_try(&box, 1, R), 0);
+
+	start();
+	shs_graph_init(&graph);
+	box.obj.graph = &graph;
+	CHECK_EQ(box_try(&box, 0, X), 0);
+	CHECK_EQ(*writes, SHS_WRITES_CALL);
+}
+
 TEST(rwlock_release_by_others)
 {
 	start();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Readers enter and leave by their lane alone, as linux/shstate.h has it, in steps, and
- * also where the library, which looks at bias first, would not even try.
+ * Readers enter and leave by their lane alone, and writers leave or read on by their own
+ * word, as linux/shstate.h has it, in steps, and also where the library, which looks at
+ * bias first, would not even try.
  */
 #include "world.h"
 
@@ -11,6 +12,9 @@ enum {
 	LANE_BACK,
 	LANE_DOWN,
 	READ_WPENDING,
+	END_WRITE,
+	COUNT_IN,
+	END_TO_READ,
 	TELL,
 	TO_WRITE,
 	TO_WRITE_TRY,
@@ -34,9 +38,36 @@ static bool is_honest(const struct process *p)
 	return !world_config->hostile || p != world.process;
 }
 
+/* Who may write by the word of his own. */
+static u32 writer(void)
+{
+	const struct process *p;
+
+	for_each_process(p)
+		if (p->att.obj && p->att.state == SHS_ATT_LIVE &&
+		    p->att.id == world.obj.rwlock.writer && !p->head.writes)
+			return 0;
+	return world.obj.rwlock.writer;
+}
+
+static void writer_events(const struct actor *a)
+{
+	if (a->state == HOLDS && world_process(a)->head.writes == SHS_WRITES) {
+		world_event(a, END_WRITE);
+		if (a->does & CONVERT)
+			world_event(a, COUNT_IN);
+	}
+	if (a->state == DOWNGRADES)
+		world_event(a, END_TO_READ);
+}
+
 static void user_events(struct actor *a)
 {
-	if (!(a->does & FAST) || !is_reader(a) || !attached(a))
+	if (!(a->does & FAST) || !attached(a))
+		return;
+	if (world_mode(a) == SHS_MODE_EXCLUSIVE)
+		writer_events(a);
+	if (!is_reader(a))
 		return;
 	if (a->state == IDLE)
 		world_event(a, LANE_UP);
@@ -76,6 +107,8 @@ static void kernel_events(struct actor *a)
 		world_event(a, a->does & SLOW ? ENTER : ENTER_TRY);
 	if (a->state == CALLS || (a->state == TELLS && !attached(a)))
 		world_event(a, TELL);
+	if (a->state == DOWNGRADES && !attached(a))
+		a->state = HOLDS;
 	if (a->state == HOLDS && a->does & CONVERT)
 		conversion_events(a);
 }
@@ -102,7 +135,7 @@ static void weaken(struct actor *a, u32 to)
 	else if (world.dirty && world_config->flags & SHS_INIT_STRICT &&
 		 a->mode == SHS_MODE_EXCLUSIVE)
 		CHECK_EQ(ret, -EUCLEAN);
-	else
+	else if (is_honest(world_process(a)))
 		CHECK_EQ(ret, 0);
 	if (!ret)
 		a->mode = to;
@@ -138,6 +171,20 @@ static void read_bias(struct actor *a)
 		env_fail("%s is let in and not seen", world_name(a));
 }
 
+static void end_to_read(struct actor *a)
+{
+	struct process *p = world_process(a);
+
+	explore_say("%s reads on, if %u is %u", world_name(a), p->head.writes, SHS_WRITES);
+	a->state = HOLDS;
+	if (p->head.writes == SHS_WRITES) {
+		p->head.writes = 0;
+		a->mode = SHS_MODE_READ;
+	} else {
+		p->lanes[a->lane][0]--;
+	}
+}
+
 static void do_event(struct actor *a, unsigned int event)
 {
 	switch (event) {
@@ -167,6 +214,22 @@ static void do_event(struct actor *a, unsigned int event)
 		else
 			world_cycle(a);
 		break;
+	case END_WRITE:
+		explore_say("%s writes no more", world_name(a));
+		if (world.dirty && world_config->flags & SHS_INIT_STRICT)
+			env_fail("%s leaves without a word about the value", world_name(a));
+		world_process(a)->head.writes = 0;
+		world_cycle(a);
+		break;
+	case COUNT_IN:
+		explore_say("%s writes and counts itself in its lane", world_name(a));
+		world_process(a)->head.used |= BIT_ULL(a->lane);
+		world_process(a)->lanes[a->lane][0]++;
+		a->state = DOWNGRADES;
+		break;
+	case END_TO_READ:
+		end_to_read(a);
+		break;
 	case TELL:
 		tell(a);
 		break;
@@ -189,9 +252,12 @@ static bool races_at(enum env_access access, const void *p)
 
 	if (p == &world.control.head.wpending || p == &world.control.head.bias)
 		return true;
-	for_each_process(process)
+	for_each_process(process) {
+		if (p == &process->head.writes)
+			return true;
 		if (p >= (const void *)process->lanes && p < (const void *)(process + 1))
 			return access == ENV_READ;
+	}
 	return false;
 }
 
@@ -210,12 +276,14 @@ static void acquired(struct actor *a, int ret)
 
 static bool owns(const struct process *p)
 {
-	return world.obj.rwlock.writer == p->att.id;
+	return writer() == p->att.id;
 }
 
 /* How often a is counted in its lane. */
 static u32 in_lane(const struct actor *a)
 {
+	if (!is_reader(a))
+		return a->state == DOWNGRADES && world_owns(a);
 	if (a->state == ENTERS || a->state == REFUSED)
 		return attached(a) && world_process(a)->mm.mm_users;
 	return world_owns(a) ? a->depth : 0;
@@ -234,7 +302,7 @@ static void check_lanes(void)
 			continue;
 		memset(expected, 0, sizeof(expected));
 		for_each_actor(a)
-			if (world_process(a) == p && is_reader(a))
+			if (world_process(a) == p)
 				expected[a->lane] += in_lane(a);
 		for (i = 0; i < LANES; i++)
 			CHECK_EQ(p->lanes[i][0], expected[i]);
@@ -244,13 +312,20 @@ static void check_lanes(void)
 	CHECK_EQ(world.obj.rwlock.kernel_readers, singles);
 }
 
+/* Who scribbled over his own word writes no more, whatever he does. */
+static bool has_lost(const struct actor *a)
+{
+	return world_mode(a) == SHS_MODE_EXCLUSIVE && a->process >= 0 &&
+	       !is_honest(world_process(a)) && writer() != world_process(a)->att.id;
+}
+
 /* Who holds in this mode, of which there must be one. */
 static const struct actor *only_holder(u32 mode)
 {
 	const struct actor *a, *found = NULL;
 
 	for_each_actor(a) {
-		if (!world_owns(a) || world_mode(a) != mode)
+		if (!world_owns(a) || world_mode(a) != mode || has_lost(a))
 			continue;
 		if (found)
 			env_fail("%s and %s both hold in mode %u", world_name(a),
@@ -260,30 +335,56 @@ static const struct actor *only_holder(u32 mode)
 	return found;
 }
 
+/* Its own word, with which it does what it likes, says that it writes. */
+static bool is_hostile(u32 id)
+{
+	return world_config->hostile && id == world.process->att.id;
+}
+
 static void check_id(u32 id, const struct actor *holder)
 {
 	if (holder)
 		CHECK_EQ(id, holder->process < 0 ? SHS_ID_KERNEL :
 						   world_process(holder)->att.id);
-	else if (id && !world_unrepaired(id))
+	else if (id && !world_unrepaired(id) && !is_hostile(id))
 		env_fail("nobody holds, but it is held by %u", id);
 }
 
 static void check_holders(void)
 {
-	const struct actor *writer = only_holder(SHS_MODE_EXCLUSIVE), *a;
+	const struct actor *writes = only_holder(SHS_MODE_EXCLUSIVE), *a;
 	const struct actor *upgrader = only_holder(SHS_MODE_UPGRADABLE);
 
-	check_id(world.obj.rwlock.writer, writer);
+	check_id(writer(), writes);
 	check_id(world.obj.rwlock.upgrader, upgrader);
-	if (writer && upgrader)
-		env_fail("%s writes beside %s", world_name(writer), world_name(upgrader));
+	if (writes && upgrader)
+		env_fail("%s writes beside %s", world_name(writes), world_name(upgrader));
 	for_each_actor(a)
-		if (writer && is_reader(a) && world_owns(a) && is_honest(world_process(a)))
-			env_fail("%s reads while %s writes", world_name(a), world_name(writer));
-	if (writer && writer->process < 0)
-		writer = NULL;		/* not remembered */
-	world_check_hold(writer ?: upgrader);
+		if (writes && is_reader(a) && world_owns(a) && is_honest(world_process(a)))
+			env_fail("%s reads while %s writes", world_name(a), world_name(writes));
+	if (writes && writes->process < 0)
+		writes = NULL;		/* not remembered */
+	if (world.obj.rwlock.writer == writer() && !is_hostile(writer()))
+		world_check_hold(writes ?: upgrader);
+}
+
+/* Who may leave by himself is waited for and watched by nobody. */
+static void check_words(void)
+{
+	const struct process *p;
+
+	for_each_process(p) {
+		if (!p->att.obj || p->att.state != SHS_ATT_LIVE || !is_honest(p))
+			continue;
+		if (p->head.writes && world.obj.rwlock.writer != p->att.id)
+			env_fail("the word of %u is left to it", p->att.id);
+		if (p->head.writes != SHS_WRITES)
+			continue;
+		if (!list_empty(&world.obj.queue))
+			env_fail("%s waits for who need not call", world_name(world_head()));
+		if (world_watchers())
+			env_fail("who is watched need not call");
+	}
 }
 
 static bool somebody_reads(void)
@@ -300,7 +401,7 @@ static bool somebody_reads(void)
 /* Whether the head of the queue has somebody to wait for. */
 static bool may_wait(const struct actor *head)
 {
-	if (world.obj.rwlock.writer)
+	if (writer())
 		return true;
 	switch (head->w.mode) {
 	case SHS_MODE_READ:
@@ -342,8 +443,8 @@ static void check_bias(void)
 
 	if (!world.control.head.bias)
 		return;
-	if (obj->rwlock.writer)
-		env_fail("bias is on while %u writes", obj->rwlock.writer);
+	if (writer())
+		env_fail("bias is on while %u writes", writer());
 	if (!list_empty(&obj->queue))
 		env_fail("bias is on while %s waits", world_name(world_head()));
 	if (world_watchers())
@@ -357,6 +458,7 @@ static void check(void)
 {
 	check_bias();
 	check_holders();
+	check_words();
 	check_lanes();
 	check_waiters();
 	check_died();
@@ -364,7 +466,7 @@ static void check(void)
 
 static void end(void)
 {
-	CHECK(!world.obj.rwlock.writer || world_config->hostile);
+	CHECK(!writer() || world_config->hostile);
 	CHECK_EQ(world.control.head.wpending, 0);
 	CHECK(list_empty(&world.obj.queue));
 	spin_lock(&world.obj.lock);

@@ -61,7 +61,7 @@ bool world_owns(const struct actor *a)
 	if (att && (att->state != SHS_ATT_LIVE || !att->mm->mm_users))
 		return false;
 	if (a->state != WAITS)
-		return a->state == HOLDS;
+		return a->state == HOLDS || a->state == DOWNGRADES;
 	if (a->w.upgrade)
 		return true;
 	return was_granted(a) &&

@@ -25,7 +25,7 @@
 
 /* What an actor does. */
 enum {
-	FAST	= 1 << 0,	/* its user space uses the word or its lane by itself */
+	FAST	= 1 << 0,	/* its user space uses a word or its lane by itself */
 	SLOW	= 1 << 1,	/* locks by the kernel, waiting */
 	TRY	= 1 << 2,	/* locks by the kernel, not waiting */
 	TIMED	= 1 << 3,	/* its waits may time out */
@@ -71,6 +71,7 @@ enum actor_state {
 	RETURNED,	/* rwlock: it did, and calls the kernel next */
 	TELLS,		/* rwlock: user space took back its lane and looks at wpending next */
 	CALLS,		/* rwlock: it saw wpending and tells the kernel next */
+	DOWNGRADES,	/* rwlock: a writer, counted in its lane; looks at its own word next */
 	DONE,
 };
 
@@ -99,6 +100,7 @@ struct process {
 	struct mm_struct mm;
 	u8 state;
 	u8 spies;		/* SHS_WATCH_* */
+	bool unmapped;		/* no store reaches head and lanes */
 	struct shs_private head;	/* then the lanes */
 	u64 lanes[LANES][8];
 };

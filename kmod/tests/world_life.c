@@ -67,6 +67,7 @@ static void close_mapping(struct process *p)
 	struct shs_wakes wakes = { };
 	bool owned = p->att.state == SHS_ATT_LIVE && world_kind->owns(p);
 
+	p->unmapped = true;
 	note_death(p);
 	spin_lock(&world.obj.lock);
 	shs_att_die(&p->att, &wakes);

@@ -161,6 +161,76 @@ TEST(world_rwlock)
 	world_all(&threads);
 }
 
+/* Writers who leave or read on by their own word. */
+TEST(world_writer)
+{
+	static const struct world_config three = {
+		.name = "two writers who leave, a reader, two deaths",
+		.kind = SHS_KIND_RWLOCK, .kills = 2, .races = 2,
+		.script = {
+			{ 0, 2, FAST | SLOW | TRY },
+			{ 1, 1, FAST | SLOW | READ },
+			{ 2, 1, FAST | SLOW | TIMED },
+		},
+	}, downgrade = {
+		.name = "a writer who reads on, two deaths", .kind = SHS_KIND_RWLOCK,
+		.kills = 2, .races = 2,
+		.script = {
+			{ 0, 1, FAST | SLOW | CONVERT },
+			{ 1, 1, FAST | SLOW | CONVERT },
+			{ 2, 1, FAST | SLOW | READ },
+		},
+	}, threads = {
+		.name = "threads of one process, an unmap", .kind = SHS_KIND_RWLOCK,
+		.kills = 1, .unmaps = 1, .races = 1,
+		.script = {
+			{ 0, 1, FAST | SLOW | CONVERT },
+			{ 0, 1, FAST | SLOW | READ | TRY },
+			{ 1, 1, FAST | SLOW },
+			{ -1, 1, SLOW | RECOVER },
+		},
+	}, watched = {
+		.name = "a writer who leaves, watched", .kind = SHS_KIND_RWLOCK,
+		.kills = 1, .races = 1, .watches = 2,
+		.script = {
+			{ 0, 2, FAST | SLOW | CONVERT },
+			{ 1, 1, SLOW | SPY },
+		},
+	}, frozen = {
+		.name = "a writer who leaves, frozen", .kind = SHS_KIND_RWLOCK,
+		.kills = 1, .races = 1, .watches = 2,
+		.script = {
+			{ 0, 2, FAST | SLOW | CONVERT },
+			{ 1, 1, FAST | SLOW },
+			{ 2, 1, SLOW | READ | SPY | FREEZE },
+		},
+	}, strict = {
+		.name = "a writer who leaves, strict", .kind = SHS_KIND_RWLOCK,
+		.flags = SHS_INIT_STRICT, .kills = 2, .races = 1,
+		.script = {
+			{ 0, 2, FAST | SLOW | CONVERT | DECLARE | ABANDON },
+			{ 1, 1, FAST | SLOW },
+			{ -1, 1, SLOW | RECOVER },
+		},
+	}, upgrade = {
+		.name = "an upgrader who leaves", .kind = SHS_KIND_RWLOCK, .kills = 1,
+		.signals = 1, .races = 2,
+		.script = {
+			{ 0, 1, FAST | SLOW | UPGRADE | CONVERT | TIMED },
+			{ 1, 1, FAST | SLOW },
+			{ 2, 1, FAST | SLOW | READ },
+		},
+	};
+
+	world_all(&three);
+	world_all(&downgrade);
+	world_all(&threads);
+	world_all(&watched);
+	world_all(&frozen);
+	world_all(&strict);
+	world_all(&upgrade);
+}
+
 TEST(world_rwlock_random)
 {
 	static const struct world_config busy = {
@@ -170,7 +240,7 @@ TEST(world_rwlock_random)
 			{ 0, 60, FAST | SLOW | READ | TIMED },
 			{ 0, 60, SLOW | TRY | READ },
 			{ 1, 60, FAST | SLOW | READ },
-			{ 2, 60, SLOW | TRY | TIMED },
+			{ 2, 60, FAST | SLOW | TRY | TIMED | CONVERT },
 			{ -1, 60, SLOW | TIMED | RECOVER },
 		},
 	};
@@ -290,9 +360,9 @@ TEST(world_hostile)
 		.kills = 2, .unmaps = 1, .signals = 5, .races = 2,
 		.script = {
 			{ 0, 20, FAST | SLOW | READ },
-			{ 0, 20, SLOW | TIMED },
+			{ 0, 20, FAST | SLOW | TIMED | CONVERT },
 			{ 1, 20, FAST | SLOW | READ | TIMED },
-			{ 2, 20, SLOW | TIMED },
+			{ 2, 20, FAST | SLOW | TIMED | CONVERT },
 			{ -1, 20, SLOW | TIMED | READ },
 		},
 	};

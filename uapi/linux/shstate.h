@@ -311,17 +311,27 @@ struct shs_shared {
 #define SHS_VALUE_OFFSET	64
 
 /*
- * First bytes of the private region; lanes begin at SHS_LANES_OFFSET.  But for the lane
- * that a call names the kernel looks only at lanes in use: those that its calls counted
- * in, and lane n if bit n of used is set.  So who writes a lane by itself sets its bit
- * before that, for good.
+ * First bytes of the private region; lanes begin at SHS_LANES_OFFSET.
+ *
+ * used		But for the lane that a call names the kernel looks only at lanes in use:
+ *		those that its calls counted in, and lane n if bit n of used is set.  So
+ *		who writes a lane by itself sets its bit before that, for good.
+ * writes	rwlock: not 0 while this attachment has it for writing, as the kernel sets
+ *		it with the grant.  Who finds SHS_WRITES gives the lock back by changing
+ *		that to 0 (compare and swap, release order), having added one to a lane
+ *		in use if he reads on.  SHS_WRITES_CALL: by SHS_IOC_UNLOCK, CONVERT.
  */
 struct shs_private {
 	__u64 used;
-	__u64 pad[7];
+	__u32 writes;
+	__u32 pad0;
+	__u64 pad[6];
 };
 
 #define SHS_LANES_OFFSET	64
+
+#define SHS_WRITES		1U
+#define SHS_WRITES_CALL		2U	/* somebody waits, watches or must be told */
 
 /* One per thread in the private region; written by the library, a hint to the kernel. */
 struct shs_thread {

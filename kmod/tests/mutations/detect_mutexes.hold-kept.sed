@@ -1,6 +1,6 @@
 # in hold.c
 # Who gave it back holds it no more.
-/^void shs_hold_end/,/^}/ {
+/^void shs_hold_forget/,/^}/ {
 	/put_pid/d
 	/struct shs_hold\) \{ \}/d
 }

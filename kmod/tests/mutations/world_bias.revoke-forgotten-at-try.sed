@@ -1,3 +1,3 @@
 # in rwlock.c
 # A writer turns bias off before it looks at the lanes.
-/^static int rw_try/,/^}/ s/shs_rwlock_revoke\(obj\);//
+/^static int rw_try/,/^}/ s/revoke\(obj\);//

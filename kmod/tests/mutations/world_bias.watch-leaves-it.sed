@@ -1,3 +1,3 @@
-# in core.c
+# in rwlock.c
 # Whoever begins to watch turns bias off.
-/^int shs_watch/,/^}/ s/shs_rwlock_revoke\(obj\);/;/
+/^void shs_rwlock_see_all/,/^}/ s/revoke\(obj\);//

@@ -1,3 +1,3 @@
 # in rwlock.c
 # Nobody overtakes who waits, whatever he waits for.
-/^static void rw_pass/,/^}/ s/shs_rwlock_revoke\(obj\);//
+/^static void rw_pass/,/^}/ s/revoke\(obj\);//
