@@ -450,6 +450,117 @@ TEST_F(fast, writer_waits)
 	}
 }
 
+static __u32 *writes_of(const struct shs_object *rwlock)
+{
+	return &((struct shs_private *)rwlock->lanes)->writes;
+}
+
+/* A writer leaves without a call while nobody waits, and is then nobody's writer. */
+TEST_F(fast, writer_leaves)
+{
+	struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_U64);
+	struct shs_object *other = another(rwlock);
+	int fd = shs_object_fd(other);
+	pid_t child;
+
+	be_known();
+	for (int i = 0; i < 10; i++) {
+		ASSERT_EQ(0, shs_rwlock_write(rwlock));
+		ASSERT_EQ(SHS_WRITES, *writes_of(rwlock));
+		EXPECT_EQ(SHS_STATE_HELD, shs_info(fd).state);
+		EXPECT_EQ(getpid(), shs_info(fd).holder_pid);
+		ASSERT_EQ(0, shs_rwlock_write_unlock(rwlock));
+		EXPECT_EQ(0, *writes_of(rwlock));
+		EXPECT_EQ(0, shs_info(fd).state);
+		EXPECT_EQ(0, shs_info(fd).holder_pid);
+	}
+	EXPECT_EQ(-EPERM, shs_rwlock_write_unlock(rwlock));
+	/* Who was refused has been told that it is held: now it takes a call. */
+	ASSERT_EQ(0, shs_rwlock_write(rwlock));
+	EXPECT_EQ(-EBUSY, shs_rwlock_try_write(other));
+	EXPECT_EQ(SHS_WRITES_CALL, *writes_of(rwlock));
+	EXPECT_EQ(0, shs_rwlock_write_unlock(rwlock));
+	EXPECT_EQ(0, shs_rwlock_write(rwlock));
+	child = shs_fork();
+	if (!child)
+		_exit(-shs_rwlock_write(other) ?: -shs_rwlock_write_unlock(other));
+	SHS_AWAIT(fd, info.waiters == 1);
+	EXPECT_EQ(0, shs_rwlock_write_unlock(rwlock));
+	EXPECT_EQ(0, shs_reap(child));
+	/* That none is made. */
+	ASSERT_EQ(0, shs_rwlock_write(rwlock));
+	cut_off(rwlock);
+	EXPECT_EQ(0, shs_rwlock_write_unlock(rwlock));
+	EXPECT_EQ(-EBADF, shs_rwlock_write_unlock(rwlock));
+	EXPECT_EQ(0, shs_rwlock_try_write(other));
+	EXPECT_EQ(0, shs_rwlock_write_unlock(other));
+}
+
+/* ... or reads on, and nobody gets in between. */
+TEST_F(fast, writer_reads_on)
+{
+	struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_U64);
+	struct shs_object *other = another(rwlock);
+	uint32_t lane, others;
+
+	ASSERT_EQ(0, shs_rwlock_read(rwlock, &lane));
+	ASSERT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
+	/* Who has begun to wait is let in, by a call. */
+	ASSERT_EQ(0, shs_rwlock_write(rwlock));
+	EXPECT_EQ(-EBUSY, shs_rwlock_try_read(other, &others));
+	EXPECT_EQ(0, shs_rwlock_downgrade(rwlock, &lane));
+	EXPECT_EQ(0, shs_rwlock_try_read(other, &others));
+	EXPECT_EQ(0, shs_rwlock_read_unlock(other, others));
+	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
+	ASSERT_EQ(0, shs_rwlock_write(rwlock));
+	cut_off(rwlock);
+	ASSERT_EQ(0, shs_rwlock_downgrade(rwlock, &lane));
+	EXPECT_EQ(0, *writes_of(rwlock));
+	EXPECT_EQ(1, shs_info(shs_object_fd(other)).readers);
+	EXPECT_EQ(0, shs_info(shs_object_fd(other)).state);
+	EXPECT_EQ(-EBUSY, shs_rwlock_try_write(other));
+	EXPECT_EQ(0, shs_rwlock_try_read(other, &others));
+	EXPECT_EQ(1, control(rwlock)->bias);
+	EXPECT_EQ(2, shs_info(shs_object_fd(other)).readers);
+	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
+	EXPECT_EQ(0, shs_rwlock_read_unlock(other, others));
+	EXPECT_EQ(0, shs_rwlock_try_write(other));
+	EXPECT_EQ(0, shs_rwlock_write_unlock(other));
+}
+
+/* Whoever dies after he left did not die writing; before it he did. */
+TEST_F(fast, writer_killed)
+{
+	static const int told[] = { -EOWNERDEAD, 0, 0 };
+	struct shs_object *rwlock = make(SHS_KIND_RWLOCK, SHS_TYPE_U64);
+	uint32_t lane;
+	pid_t child;
+
+	for (int i = 0; i < 3; i++) {
+		child = shs_fork();
+		if (!child) {
+			if (shs_rwlock_read(rwlock, &lane) ||
+			    shs_rwlock_read_unlock(rwlock, lane) || shs_rwlock_write(rwlock))
+				_exit(1);
+			cut_off(rwlock);
+			if (i == 1 && shs_rwlock_write_unlock(rwlock))
+				_exit(2);
+			if (i == 2 && shs_rwlock_downgrade(rwlock, &lane))
+				_exit(3);
+			shs_say(&self->ready);
+			for (;;)
+				pause();
+		}
+		shs_hear(&self->ready);
+		EXPECT_EQ(i == 1 ? 0 : -EBUSY, shs_rwlock_try_write(rwlock));
+		if (i == 1)
+			EXPECT_EQ(0, shs_rwlock_write_unlock(rwlock));
+		EXPECT_EQ(-SIGKILL, shs_kill(child));
+		EXPECT_EQ(told[i], shs_rwlock_try_write(rwlock));
+		EXPECT_EQ(0, shs_rwlock_write_unlock(rwlock));
+	}
+}
+
 /* The same if he is killed instead; and if his descriptor is open for reading only. */
 TEST_F(fast, reader_killed)
 {
@@ -854,6 +965,17 @@ TEST_F(fast, watched_rwlock)
 	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
 	EXPECT_EQ(0, shs_rwlock_read(rwlock, &lane));
 	EXPECT_EQ(1, control(rwlock)->bias);
+	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
+	EXPECT_EQ(0, shs_rwlock_write(rwlock));
+	EXPECT_EQ(SHS_WRITES, *writes_of(rwlock));
+	EXPECT_EQ(0, shs_object_watch(other, SHS_WATCH_ON));
+	EXPECT_EQ(SHS_WRITES_CALL, *writes_of(rwlock));
+	EXPECT_EQ(0, shs_rwlock_write_unlock(rwlock));
+	EXPECT_EQ(0, shs_rwlock_write(rwlock));
+	EXPECT_EQ(SHS_WRITES_CALL, *writes_of(rwlock));
+	EXPECT_EQ(0, shs_object_watch(other, 0));
+	EXPECT_EQ(0, shs_rwlock_write_unlock(rwlock));
+	EXPECT_EQ(0, shs_rwlock_read(rwlock, &lane));
 	EXPECT_EQ(0, shs_rwlock_read_unlock(rwlock, lane));
 }
 

@@ -50,7 +50,7 @@ static const __u32 layout[] = {
 	S(shs_control), O(shs_control, bias), O(shs_control, wpending), O(shs_control, once),
 	O(shs_control, waiting),
 	S(shs_shared), O(shs_shared, word), O(shs_shared, sequence),
-	S(shs_private), O(shs_private, used),
+	S(shs_private), O(shs_private, used), O(shs_private, writes),
 	S(shs_thread), O(shs_thread, tid), O(shs_thread, lane), O(shs_thread, held),
 	S(shs_ioc_lock), O(shs_ioc_lock, flags), O(shs_ioc_lock, mode), O(shs_ioc_lock, lane),
 	O(shs_ioc_lock, deadline), O(shs_ioc_lock, clock), O(shs_ioc_lock, pad),

@@ -393,6 +393,28 @@ static void use_upgradable(struct shs_object *lock)
 	stage(ANYWHERE);
 }
 
+/* The second time without a call, for the lane is in use by then. */
+static void use_downgrade(struct shs_object *lock)
+{
+	uint32_t lane;
+	int ret;
+
+	for (int i = 0; i < 2; i++) {
+		ret = shs_rwlock_write(lock);
+		own("write", ret, shs_rwlock_value(lock));
+		meet();
+		change(shs_rwlock_value(lock));
+		stage(ANYWHERE);
+		must("downgrade", shs_rwlock_downgrade(lock, &lane));
+		look("downgraded", 0, shs_rwlock_value(lock));
+		stage(ANYWHERE);
+		must("read unlock", shs_rwlock_read_unlock(lock, lane));
+		stage(OUTSIDE);
+		SHS_STEP("free again");
+		stage(ANYWHERE);
+	}
+}
+
 static void read_victim(void)
 {
 	struct shs_object *lock = open_object("a");
@@ -414,6 +436,14 @@ static void convert_victim(void)
 	struct shs_object *lock = open_object("a");
 
 	use_upgradable(lock);
+	shs_object_close(lock);
+}
+
+static void downgrade_victim(void)
+{
+	struct shs_object *lock = open_object("a");
+
+	use_downgrade(lock);
 	shs_object_close(lock);
 }
 
@@ -461,6 +491,10 @@ FIXTURE_VARIANT_ADD(steps, writer) {
 
 FIXTURE_VARIANT_ADD(steps, convert) {
 	.spec = { PAIR(RWLOCK) }, .victim = convert_victim, .rival = rwlock_rival,
+};
+
+FIXTURE_VARIANT_ADD(steps, downgrade) {
+	.spec = { PAIR(RWLOCK) }, .victim = downgrade_victim, .rival = rwlock_rival,
 };
 
 FIXTURE_VARIANT_ADD(steps, reader_waits) {

@@ -18,7 +18,7 @@
 
 /* What a handle's mode allows; 0 until it is attached. */
 #define SHS_FAST_LOCK	(1U << 0)	/* mutex: take and free the word */
-#define SHS_FAST_READ	(1U << 1)	/* rwlock: read by a lane */
+#define SHS_FAST_READ	(1U << 1)	/* rwlock: read by a lane, end to write */
 #define SHS_FAST_ADD	(1U << 2)	/* counter: add to a lane */
 #define SHS_FAST_DONE	(1U << 3)	/* once: look at the state */
 #define SHS_FAST_LOAD	(1U << 4)	/* cell: copy the published slot */
@@ -208,6 +208,53 @@ SHS_INLINE int shs_rwlock_read_unlock(struct shs_object *rwlock, uint32_t lane)
 	if (__atomic_load_n(&shs_control_of(rwlock)->wpending, __ATOMIC_RELAXED))
 		return shs_rwlock_read_returned(rwlock, lane);
 	return 0;
+}
+
+int shs_rwlock_write_unlock_slow(struct shs_object *rwlock);
+int shs_rwlock_downgrade_slow(struct shs_object *rwlock, uint32_t *lane);
+
+SHS_HELPER uint32_t *shs_writes_of(const struct shs_object *rwlock)
+{
+	return &((struct shs_private *)rwlock->lanes)->writes;
+}
+
+/* 1: it has ended. If not, it was not held for writing, or that takes a call. */
+SHS_HELPER int shs_end_writing(struct shs_object *rwlock)
+{
+	uint32_t writes = SHS_WRITES;
+
+	SHS_STEP("write: end");
+	__atomic_store_n(&rwlock->holder, 0, __ATOMIC_RELAXED);
+	SHS_STEP("write: no more noted");
+	return __atomic_compare_exchange_n(shs_writes_of(rwlock), &writes, 0, 0,
+					   __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+SHS_INLINE int shs_rwlock_write_unlock(struct shs_object *rwlock)
+{
+	if (shs_is_fast(rwlock, SHS_FAST_READ) && shs_end_writing(rwlock))
+		return 0;
+	return shs_rwlock_write_unlock_slow(rwlock);
+}
+
+/* A reader before he ends to write: nobody gets in between. */
+SHS_INLINE int shs_rwlock_downgrade(struct shs_object *rwlock, uint32_t *lane)
+{
+	uint64_t *count;
+
+	if (!shs_is_fast(rwlock, SHS_FAST_READ) || !shs_has_lane(rwlock) ||
+	    __atomic_load_n(shs_writes_of(rwlock), __ATOMIC_RELAXED) != SHS_WRITES)
+		return shs_rwlock_downgrade_slow(rwlock, lane);
+	*lane = shs_self.lane;
+	count = shs_lane_at(rwlock, shs_self.lane);
+	SHS_STEP("downgrade: enter");
+	__atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
+	SHS_STEP("downgrade: counted");
+	if (shs_end_writing(rwlock))
+		return 0;
+	__atomic_fetch_sub(count, 1, __ATOMIC_RELAXED);
+	SHS_STEP("downgrade: not counted");
+	return shs_rwlock_downgrade_slow(rwlock, lane);
 }
 
 /* --------------------------------------------------------------- counter -- */

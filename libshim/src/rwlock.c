@@ -97,7 +97,7 @@ int shs_rwlock_write_until(struct shs_object *rwlock, struct shs_deadline deadli
 	return lock(rwlock, SHS_MODE_EXCLUSIVE, 0, deadline);
 }
 
-int shs_rwlock_write_unlock(struct shs_object *rwlock)
+int shs_rwlock_write_unlock_slow(struct shs_object *rwlock)
 {
 	return unlock(rwlock, SHS_MODE_EXCLUSIVE, 0);
 }
@@ -192,7 +192,7 @@ int shs_convert(struct shs_object *rwlock, uint32_t from, uint32_t to, uint32_t 
 	return 0;
 }
 
-int shs_rwlock_downgrade(struct shs_object *rwlock, uint32_t *lane)
+int shs_rwlock_downgrade_slow(struct shs_object *rwlock, uint32_t *lane)
 {
 	return shs_convert(rwlock, SHS_MODE_EXCLUSIVE, SHS_MODE_READ, lane);
 }
