@@ -194,7 +194,7 @@ static bool is_due(const struct shs_object *obj, const struct shs_waiter *head)
 {
 	return obj->flags & SHS_INIT_FIFO || head->next ||
 	       (shs_time_since(head->since_ns) > SHS_HANDOFF_NS &&
-		shs_now_ns() - obj->mutex.handed_ns > SHS_HANDOFF_NS);
+		(s64)(shs_now_ns() - obj->mutex.handed_ns) > SHS_HANDOFF_NS);
 }
 
 static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)

@@ -46,7 +46,7 @@
  *
  * so whoever waits for a writer has told him before.  It is WRITES with the grant if
  * may_leave(), and never becomes it later: who queued before him tells him by the pass
- * that follows each grant.
+ * that follows each grant.  Who spoils his own word loses his own lock.
  *
  * Bias is set by a reader that comes here (B: by a store with release order, which a
  * reader's load with acquire order meets, so that it sees what writers wrote), while
@@ -86,7 +86,9 @@ u32 shs_rwlock_writer(const struct shs_object *obj)
 	const struct shs_attachment *att = writer_of(obj);
 
 	lockdep_assert_held(&obj->lock);
-	return att && !smp_load_acquire(writes_of(att)) ? 0 : obj->rwlock.writer;
+	if (att && !smp_load_acquire(writes_of(att)))	/* pairs with his release */
+		return 0;
+	return obj->rwlock.writer;
 }
 
 /* False if he has left, and is then forgotten; else he has to call when he does. */
@@ -447,7 +449,7 @@ static void repair_reads(struct shs_object *obj, struct shs_attachment *att)
 	u64 left;
 	u32 i;
 
-	if (lane_sum(att))
+	if (lane_sum(att) && obj->rwlock.writer != att->id)	/* else it was about to read on */
 		shs_death_note(att, SHS_MODE_READ);
 	for (left = shs_lanes_in_use(att); left; left &= left - 1) {
 		i = __ffs64(left);
@@ -459,6 +461,8 @@ static void repair_reads(struct shs_object *obj, struct shs_attachment *att)
 static void rw_repair(struct shs_object *obj, struct shs_attachment *att,
 		      struct shs_wakes *wakes)
 {
+	bool wrote = obj->rwlock.writer == att->id && must_call(obj, att);
+
 	lockdep_assert_held(&obj->lock);
 	repair_reads(obj, att);
 	if (obj->rwlock.upgrader == att->id) {
@@ -466,7 +470,7 @@ static void rw_repair(struct shs_object *obj, struct shs_attachment *att,
 		shs_hold_end(obj, att->id, SHS_MODE_UPGRADABLE, SHS_EVENT_OWNER_DIED);
 		obj->rwlock.upgrader = 0;
 	}
-	if (obj->rwlock.writer == att->id && must_call(obj, att)) {
+	if (wrote) {
 		shs_death_note(att, SHS_MODE_EXCLUSIVE);
 		shs_hold_end(obj, att->id, SHS_MODE_EXCLUSIVE, SHS_EVENT_OWNER_DIED);
 		obj->rwlock.writer = 0;

@@ -52,7 +52,7 @@ static void add_exclusive(struct list *l)
 {
 	const struct shs_attachment *att = shs_holder(l->obj);
 	const struct shs_hold *h = shs_hold_of(l->obj, att);
-	u32 mode = l->obj->kind == SHS_KIND_RWLOCK && !shs_rwlock_writer(l->obj) ?
+	u32 mode = l->obj->kind == SHS_KIND_RWLOCK && att && att->id == l->obj->rwlock.upgrader ?
 		   SHS_MODE_UPGRADABLE : SHS_MODE_EXCLUSIVE;
 
 	if (h)

@@ -188,7 +188,7 @@ inline pass() {
 		:: else -> atomic { DRAINED ->
 			first = queue[0];
 			dequeue(first);
-			grant(first, CALLS);
+			grant(first, ALONE);
 			settled[first] = true;
 			first = 0 }
 		fi

@@ -418,7 +418,7 @@ struct shs_ioc_recover {
 /*
  * SHS_IOC_WATCH on an attachment of a mutex, rwlock or cell that may be written: from
  * now on (or, without SHS_WATCH_ON, no longer) user space takes and frees nothing by
- * the word or a lane alone, so that the tracepoints show every lock and unlock and
+ * a word or a lane alone, so that the tracepoints show every lock and unlock and
  * SHS_IOC_INFO the thread that took a mutex.  Who holds already goes on holding.
  *
  * SHS_WATCH_FREEZE: and nobody locks it, or upgrades: who would waits as for a holder,

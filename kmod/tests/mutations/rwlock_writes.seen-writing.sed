@@ -1,3 +1,3 @@
 # in rwlock.c
 # Who has left is not shown as the writer.
-/^u32 shs_rwlock_writer/,/^}/ s/return att .* 0 : obj/return obj/
+/^u32 shs_rwlock_writer/,/^}/ s/return 0;/return obj->rwlock.writer;/
