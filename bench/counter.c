@@ -70,7 +70,7 @@ BENCH_RUN(atomic_ioctl, struct ours *, failed |= single_add(state->fd, SHS_OP_FE
 
 /* The floor: what the processor needs on the very page that the module maps. */
 BENCH_RUN(page_add, struct ours *,
-	  __atomic_fetch_add((int64_t *)state->object->value, 1, __ATOMIC_SEQ_CST))
+	  __atomic_fetch_add((int64_t *)ours_value(state), 1, __ATOMIC_SEQ_CST))
 
 /* ----------------------------------------------------------- bare memory -- */
 

@@ -66,7 +66,7 @@ static const char *ours_recursive_setup(void **state, long way)
 }
 
 BENCH_LOCK(ours, struct ours *, failed |= shs_mutex_lock(state->object),
-	   failed |= shs_mutex_unlock(state->object), (uint64_t *)state->object->value)
+	   failed |= shs_mutex_unlock(state->object), (uint64_t *)ours_value(state))
 BENCH_RUN(ours_try_run, struct ours *, {
 	failed |= shs_mutex_try_lock(state->object);
 	failed |= shs_mutex_unlock(state->object);
@@ -93,7 +93,7 @@ static inline int ours_unlock(struct ours *ours)
 }
 
 BENCH_LOCK(ours_ioctl, struct ours *, failed |= ours_lock(state), failed |= ours_unlock(state),
-	   (uint64_t *)state->object->value)
+	   (uint64_t *)ours_value(state))
 
 /* --------------------------------------------------------------- pthread -- */
 

@@ -17,6 +17,11 @@ struct ours {
 	int fd, attachment;	/* for single operations by ioctl */
 };
 
+static inline void *ours_value(const struct ours *ours)
+{
+	return (char *)ours->object->shared + SHS_VALUE_OFFSET;
+}
+
 /* For a case's setup: an object without a name, attached. NULL, or why there is none. */
 const char *ours_new(void **state, const struct shs_spec *spec, enum ours_way way);
 

@@ -28,12 +28,12 @@ static const char *ours_setup(void **state, long way)
 static uint32_t lane;
 
 LOOK(ours_read, struct ours *, failed |= shs_rwlock_read(state->object, &lane),
-     failed |= shs_rwlock_read_unlock(state->object, lane), (uint64_t *)state->object->value)
+     failed |= shs_rwlock_read_unlock(state->object, lane), (uint64_t *)ours_value(state))
 BENCH_LOCK(ours_write, struct ours *, failed |= shs_rwlock_write(state->object),
-	   failed |= shs_rwlock_write_unlock(state->object), (uint64_t *)state->object->value)
+	   failed |= shs_rwlock_write_unlock(state->object), (uint64_t *)ours_value(state))
 BENCH_LOCK(ours_upgradable, struct ours *, failed |= shs_rwlock_upgradable(state->object),
 	   failed |= shs_rwlock_upgradable_unlock(state->object),
-	   (uint64_t *)state->object->value)
+	   (uint64_t *)ours_value(state))
 
 static const char *pthread_setup(void **state, long unused)
 {

@@ -460,7 +460,8 @@ static int note_holdings(FIXTURE_DATA(steps) *self, int object)
 		if (world->stage == OUTSIDE && (holds || reads))
 			wrong("outside, but the holder");
 	}
-	return holds + reads;
+	/* A writer about to read on dies once. */
+	return holds && !(info.state & SHS_STATE_UPGRADABLE) ? 1 : holds + reads;
 }
 
 /* What it changed became the value with the first of the three stores, or never. */

@@ -33,9 +33,9 @@
  *		the very cell that it interrupted a store of waits for itself.
  * Calls	None while nobody contends, of a handle that is attached: to lock and
  *		unlock a mutex (not FIFO or DETECT; RECURSIVE: again), to read a
- *		rwlock that nobody writes, to add to a counter that wraps, for an
- *		atomic, to load and store a cell, to see that a once is done, to
- *		notify nobody. The functions are inline (shstate_fast.h). Single
+ *		rwlock that nobody writes, to end writing one or to read on, to add
+ *		to a counter that wraps, for an atomic, to load and store a cell, to
+ *		see that a once is done, to notify nobody. The functions are inline (shstate_fast.h). Single
  *		operations attach by themselves when a handle is used often, if the
  *		limits allow; shs_object_attach() does at once. With SHSTATE_FAST=0
  *		in the environment every operation is a call.
@@ -93,15 +93,15 @@ struct shs_ops;
 /*
  * A handle: one object as seen by one process. Only the library makes them, and
  * they may grow; this first cache line is public and fixed. A pointer that is
- * NULL, or a mode of 0, means: call the function. They change by attaching.
+ * NULL, or a mode of 0, means: call the function. They change by attaching, and the
+ * mode is 0 in the child of a fork, which has the pointers but nothing mapped there.
  */
 struct shs_object {
 	const struct shs_ops *ops;	/* the back end; the library's own */
 	const void *control;		/* mapped regions, see linux/shstate.h */
 	void *shared;
 	void *lanes;			/* the private region */
-	void *value;			/* in the shared region; NULL with SHS_INIT_COMMIT too */
-	uint32_t mode;			/* SHS_FAST_*, see shstate_fast.h */
+	const uint32_t *mode;		/* SHS_FAST_*, see shstate_fast.h; never NULL */
 	uint32_t id;			/* of the owner, as in the word */
 	uint32_t holder;		/* mutex, writer, runner: the thread, or 0 */
 	uint32_t count;			/* elements */
@@ -115,6 +115,7 @@ struct shs_object {
 		uint16_t lane_stride;	/* bytes */
 		uint16_t slot_stride;	/* cell */
 	};
+	uint32_t pad;
 } __attribute__((aligned(64)));
 
 /* ------------------------------------------------------------------ time -- */

@@ -16,7 +16,7 @@
 
 #include <errno.h>
 
-/* What a handle's mode allows; 0 until it is attached. */
+/* What a handle's mode allows; 0 until it is attached, and in the child of a fork. */
 #define SHS_FAST_LOCK	(1U << 0)	/* mutex: take and free the word */
 #define SHS_FAST_READ	(1U << 1)	/* rwlock: read by a lane, end to write */
 #define SHS_FAST_ADD	(1U << 2)	/* counter: add to a lane */
@@ -26,13 +26,11 @@
 #define SHS_FAST_ALL64	(1U << 6)	/* ... and operate on them */
 
 /*
- * This thread, as the library knows it. What here points to is epoch, unless the library
- * does not know it yet, or the process is the child of a fork, however that was made.
+ * This thread, as the library knows it; in the child of a fork, until a handle's mode
+ * allows anything there, the one that forked.
  */
 struct shs_self {
-	const uint32_t *here;
-	uint32_t epoch;
-	uint32_t tid;
+	uint32_t tid;		/* 0: it does not know it yet */
 	uint32_t lane;		/* of its own, in whatever has one for it ... */
 	uint64_t bit;		/* ... of that number, or 0: it has none */
 };
@@ -56,8 +54,8 @@ extern __thread struct shs_self shs_self __attribute__((tls_model("initial-exec"
 
 SHS_HELPER int shs_is_fast(const struct shs_object *object, uint32_t path)
 {
-	return __atomic_load_n(&object->mode, __ATOMIC_ACQUIRE) & path &&
-	       __atomic_load_n(shs_self.here, __ATOMIC_RELAXED) == shs_self.epoch;
+	return !!(__atomic_load_n(__atomic_load_n(&object->mode, __ATOMIC_RELAXED),
+				  __ATOMIC_ACQUIRE) & path);
 }
 
 /* After an atomic addition or subtraction, which on x86 is a full fence already. */
@@ -88,17 +86,22 @@ int shs_mutex_lock_slow(struct shs_object *mutex);
 int shs_mutex_try_lock_slow(struct shs_object *mutex);
 int shs_mutex_unlock_slow(struct shs_object *mutex);
 
-/* 1: it is taken. The word is the first of the shared region. */
+/*
+ * 1: it is taken. The word is the first of the shared region. Of a thread that is not
+ * known the library would not see that it ends.
+ */
 SHS_HELPER int shs_take_word(struct shs_object *object)
 {
-	uint32_t none = 0;
+	uint32_t none = 0, tid = shs_self.tid;
 
+	if (!tid)
+		return 0;
 	SHS_STEP("word: take");
 	if (!__atomic_compare_exchange_n((uint32_t *)object->shared, &none, object->id, 0,
 					 __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
 		return 0;
 	SHS_STEP("word: taken");
-	__atomic_store_n(&object->holder, shs_self.tid, __ATOMIC_RELAXED);
+	__atomic_store_n(&object->holder, tid, __ATOMIC_RELAXED);
 	SHS_STEP("word: noted");
 	return 1;
 }
@@ -240,18 +243,22 @@ SHS_INLINE int shs_rwlock_write_unlock(struct shs_object *rwlock)
 /* A reader before he ends to write: nobody gets in between. */
 SHS_INLINE int shs_rwlock_downgrade(struct shs_object *rwlock, uint32_t *lane)
 {
+	uint32_t holder;
 	uint64_t *count;
 
 	if (!shs_is_fast(rwlock, SHS_FAST_READ) || !shs_has_lane(rwlock) ||
 	    __atomic_load_n(shs_writes_of(rwlock), __ATOMIC_RELAXED) != SHS_WRITES)
 		return shs_rwlock_downgrade_slow(rwlock, lane);
-	*lane = shs_self.lane;
+	holder = __atomic_load_n(&rwlock->holder, __ATOMIC_RELAXED);
 	count = shs_lane_at(rwlock, shs_self.lane);
 	SHS_STEP("downgrade: enter");
 	__atomic_fetch_add(count, 1, __ATOMIC_RELAXED);
 	SHS_STEP("downgrade: counted");
-	if (shs_end_writing(rwlock))
+	if (shs_end_writing(rwlock)) {
+		*lane = shs_self.lane;
 		return 0;
+	}
+	__atomic_store_n(&rwlock->holder, holder, __ATOMIC_RELAXED);
 	__atomic_fetch_sub(count, 1, __ATOMIC_RELAXED);
 	SHS_STEP("downgrade: not counted");
 	return shs_rwlock_downgrade_slow(rwlock, lane);
@@ -314,7 +321,7 @@ SHS_HELPER int shs_may_operate(const struct shs_object *atomic, uint32_t index, 
 
 SHS_HELPER int64_t *shs_element_at(const struct shs_object *atomic, uint32_t index)
 {
-	return (int64_t *)atomic->value + index;
+	return (int64_t *)(void *)((char *)atomic->shared + SHS_VALUE_OFFSET) + index;
 }
 
 SHS_INLINE int shs_atomic_load(struct shs_object *atomic, uint32_t index, int order,

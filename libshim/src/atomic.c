@@ -161,7 +161,7 @@ static int by_compiler(const struct shs_object *atomic, const struct shs_ioc_op 
 static int operate_here(const struct shs_object *atomic, struct shs_ioc_op *op)
 {
 	size_t size = shs_type_size(atomic->type);
-	char *element = (char *)atomic->value + op->index * size;
+	char *element = (char *)atomic->shared + SHS_VALUE_OFFSET + op->index * size;
 	uint64_t bits;
 	int64_t old;
 

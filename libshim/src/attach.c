@@ -5,9 +5,9 @@
  *
  * After fork() the child's copy of a handle has a descriptor of the parent's
  * attachment, which the kernel refuses (-ESTALE), and pointers to regions that it
- * did not inherit. The handlers below forget both; where they did not run (_Fork,
- * clone) the next use does, which finds a page wiped that a fork does not copy
- * (shs_here).
+ * did not inherit; but its mode is 0 there, as are all words that a fork wipes
+ * (word.c). The handlers below forget both; where they did not run (_Fork, clone)
+ * the next use does, which finds shs_here wiped.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,11 +35,11 @@ static void forget_regions(struct handle *handle)
 {
 	struct shs_object *object = &handle->object;
 
-	__atomic_store_n(&object->mode, 0, __ATOMIC_RELEASE);
+	if (object->mode != &shs_no_mode)
+		__atomic_store_n((uint32_t *)object->mode, 0, __ATOMIC_RELEASE);
 	object->control = NULL;
 	object->shared = NULL;
 	object->lanes = NULL;
-	object->value = NULL;
 	object->id = 0;
 	object->lane_count = 0;
 	object->lane_stride = 0;
@@ -200,9 +200,6 @@ static int publish(struct handle *handle, int fd)
 	} else {
 		handle->attachment = fd;
 	}
-	/* Of two slots no pointer is the value for good. */
-	if (object->shared && !(handle->flags & SHS_INIT_COMMIT))
-		object->value = (char *)object->shared + handle->layout.value_offset;
 	object->id = handle->layout.id;
 	if (object->kind == SHS_KIND_CELL) {
 		object->size = handle->layout.value_size;
@@ -218,17 +215,33 @@ static int publish(struct handle *handle, int fd)
 		handle->next->link = &handle->next;
 	attached_handles = handle;
 
-	__atomic_store_n(&object->mode, fast_paths(handle), __ATOMIC_RELEASE);
+	__atomic_store_n((uint32_t *)object->mode, fast_paths(handle), __ATOMIC_RELEASE);
 	SHS_STEP("attach: not yet said");
 	atomic_store_explicit(&handle->attached, 1, memory_order_release);
 	SHS_STEP("attached");
 	return 0;
 }
 
+/* The word that the mode is in, once for each handle. */
+static int have_mode(struct shs_object *object)
+{
+	uint32_t *mode;
+
+	if (object->mode != &shs_no_mode)
+		return 0;
+	mode = shs_word_new();
+	if (!mode)
+		return -ENOMEM;
+	__atomic_store_n(&object->mode, mode, __ATOMIC_RELAXED);
+	return 0;
+}
+
 static int attach_locked(struct handle *handle)
 {
-	int fd, ret;
+	int fd, ret = have_mode(&handle->object);
 
+	if (ret)
+		return ret;
 	handle->layout = (struct shs_ioc_attach){ .size = sizeof(handle->layout) };
 	fd = shs_restart_ioctl(handle->fd, SHS_IOC_ATTACH, &handle->layout);
 	if (fd < 0)
@@ -258,6 +271,7 @@ static void notice_fork(void)
 		forget_regions(attached_handles);
 	SHS_STEP("forgot the parent's");
 	shs_thread_new_epoch();
+	shs_thread_enter();	/* so that no mode allows anything to the parent's thread */
 }
 
 static int attach(struct handle *handle)
@@ -328,15 +342,17 @@ int shs_attached_here(const struct handle *handle)
 /* In a child that no handler saw there is nothing to unmap. */
 void shs_detach(struct handle *handle)
 {
-	if (handle->attachment < 0)
+	if (handle->object.mode == &shs_no_mode)
 		return;
 	pthread_mutex_lock(&attach_lock);
 	SHS_STEP("detach");
 	if (shs_attached_here(handle))
 		unmap_regions(handle);
 	forget_regions(handle);
+	shs_word_free(handle->object.mode);
 	SHS_STEP("close attachment");
-	close_fd(handle->attachment);
+	if (handle->attachment >= 0)
+		close_fd(handle->attachment);
 	SHS_STEP("detached");
 	pthread_mutex_unlock(&attach_lock);
 }

@@ -64,6 +64,11 @@ int shs_attach_if_used(struct shs_object *object);
 void shs_detach(struct handle *handle);
 void shs_each_attached(void (*visit)(struct handle *handle));
 
+/* word.c, under the lock of attach.c; free also sees to it that it is 0 again. */
+extern const uint32_t shs_no_mode;	/* of a handle that was never attached */
+uint32_t *shs_word_new(void);
+void shs_word_free(const uint32_t *word);
+
 /* lock.c: 0 or -EOWNERDEAD: held. */
 int shs_lock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_t lane,
 	     struct shs_deadline deadline);
@@ -88,7 +93,7 @@ void shs_value_resume(const struct handle *handle, const void *hidden);
  * SHS_INIT_RECURSIVE, and 1 says that this is all (-EOVERFLOW). releases: somebody is
  * about to release it; returns who had it, for holds_still, if nothing came of that.
  */
-extern const uint32_t *shs_here;
+extern uint32_t *shs_here;
 int shs_thread_has_epochs(void);
 void shs_thread_new_epoch(void);
 void shs_thread_start(void);

@@ -91,6 +91,7 @@ static struct handle *handle_alloc(void)
 		return NULL;
 	memset(handle, 0, sizeof(*handle));
 	handle->object.ops = &kernel_ops;
+	handle->object.mode = &shs_no_mode;
 	handle->attachment = -1;
 	return handle;
 }

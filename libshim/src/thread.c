@@ -19,7 +19,6 @@
  */
 #include <errno.h>
 #include <pthread.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "internal.h"
@@ -28,11 +27,12 @@ static pthread_key_t end_key;
 static int has_end_key;
 static _Atomic uint64_t taken;	/* a bit for each number that a living thread has */
 
-static const uint32_t nowhere;
-const uint32_t *shs_here = &nowhere;	/* the epoch, in a page that every fork wipes */
-static uint32_t last_epoch;		/* which is copied */
+static uint32_t nowhere;
+uint32_t *shs_here = &nowhere;	/* the epoch, a word that every fork wipes */
+static uint32_t last_epoch;	/* which is copied */
 
-__thread struct shs_self shs_self = { .here = &nowhere, .epoch = 1 };
+__thread struct shs_self shs_self;
+static __thread uint32_t epoch __attribute__((tls_model("initial-exec")));	/* of tid */
 static __thread int asked;	/* for a number */
 
 static void take_number(void)
@@ -67,7 +67,7 @@ static struct shs_thread *slot_of(const struct handle *handle, uint32_t lane)
 
 static int is_known(void)
 {
-	return *shs_self.here == shs_self.epoch;
+	return shs_self.tid && epoch == *shs_here;
 }
 
 static uint32_t this_thread(void)
@@ -95,11 +95,13 @@ static void write_slot(const struct handle *handle, uint32_t lane)
  */
 void shs_thread_enter(void)
 {
-	if (is_known() || !*shs_here || !has_end_key || pthread_setspecific(end_key, &end_key))
+	if (is_known())
 		return;
+	shs_self.tid = 0;
+	if (!*shs_here || !has_end_key || pthread_setspecific(end_key, &end_key))
+		return;
+	epoch = *shs_here;
 	shs_self.tid = gettid();
-	shs_self.epoch = *shs_here;
-	shs_self.here = shs_here;
 }
 
 /*
@@ -299,7 +301,7 @@ static void end(void *unused)
 	bit = shs_self.bit;
 	shs_self.bit = 0;
 	atomic_fetch_and(&taken, ~bit);
-	shs_self.here = &nowhere;
+	shs_self.tid = 0;
 	__atomic_signal_fence(__ATOMIC_RELEASE);	/* a handler asks for no number before */
 	asked = 0;
 	SHS_STEP("ended");
@@ -313,36 +315,25 @@ int shs_thread_has_epochs(void)
 /* No thread is known any more. */
 void shs_thread_new_epoch(void)
 {
-	*(uint32_t *)shs_here = ++last_epoch;
-}
-
-/* A page that is wiped in the child of every fork, also of one that calls no handler. */
-static void map_here(void)
-{
-	size_t size = sysconf(_SC_PAGESIZE);
-	uint32_t *page = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			      -1, 0);
-
-	if (page == MAP_FAILED)
-		return;
-	if (madvise(page, size, MADV_WIPEONFORK)) {
-		munmap(page, size);
-		return;
-	}
-	shs_here = page;
-	shs_thread_new_epoch();
+	*shs_here = ++last_epoch;
 }
 
 void shs_thread_start(void)
 {
+	uint32_t *word;
+
 	has_end_key = !pthread_key_create(&end_key, end);
-	map_here();
+	word = shs_word_new();
+	if (!word)
+		return;
+	shs_here = word;
+	shs_thread_new_epoch();
 }
 
 /* Of all threads the child has the one that forked, and it is known as before. */
 void shs_thread_forked(void)
 {
-	int was_known = shs_self.epoch == last_epoch && shs_self.here != &nowhere;
+	int was_known = shs_self.tid && epoch == last_epoch;
 
 	atomic_store(&taken, shs_self.bit);
 	if (!shs_thread_has_epochs())
@@ -350,6 +341,6 @@ void shs_thread_forked(void)
 	shs_thread_new_epoch();
 	if (!was_known)
 		return;
-	shs_self.epoch = last_epoch;
+	epoch = last_epoch;
 	shs_self.tid = gettid();
 }
