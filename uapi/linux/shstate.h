@@ -15,8 +15,8 @@
  * the first published one is -EINVAL.  Unknown flags and non-zero padding are
  * -EINVAL.  A field marked "out" must be zero on entry where it says so.
  *
- * Layouts are the same for 32-bit and 64-bit callers.  Until SHS_ABI_LEVEL
- * becomes 1 they may still change.
+ * Layouts are the same for 32-bit and 64-bit callers.  What SHS_ABI_LEVEL 1 has
+ * stays for ever; what comes later has a bit in shs_ioc_abi.features.
  */
 #ifndef _UAPI_LINUX_SHSTATE_H
 #define _UAPI_LINUX_SHSTATE_H
@@ -24,7 +24,7 @@
 #include <linux/ioctl.h>
 #include <linux/types.h>
 
-#define SHS_ABI_LEVEL		0
+#define SHS_ABI_LEVEL		1
 #define SHS_SUPER_MAGIC		0x53485354	/* "SHST", statfs.f_type */
 #define SHS_IOC_MAGIC		0xE8
 
