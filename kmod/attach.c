@@ -114,8 +114,10 @@ static int add_to_object(struct shs_attachment *att)
 		spin_lock(&obj->lock);
 		count_attachment(att, -1);
 		spin_unlock(&obj->lock);
+		return ret;
 	}
-	return min(ret, 0);
+	xa_set_mark(&obj->atts, att->id, SHS_ATT_MARK);
+	return 0;
 }
 
 static void remove_from_object(struct shs_attachment *att)

@@ -291,6 +291,11 @@ void shs_kick_head(struct shs_object *obj, struct shs_wakes *wakes);
 u64 shs_lanes_in_use(const struct shs_attachment *att);
 void shs_tell_lost(struct shs_object *obj, struct shs_wakes *wakes);
 
+/* Each has the mark: to look for a bit is faster than to look into 64 places. */
+#define SHS_ATT_MARK	XA_MARK_1
+#define shs_for_each_att(obj, id, att) \
+	xa_for_each_marked(&(obj)->atts, id, att, SHS_ATT_MARK)
+
 static inline atomic64_t *shs_lane(const struct shs_attachment *att, u32 lane)
 {
 	return att->private_mem + SHS_LANES_OFFSET + (size_t)lane * att->obj->geo.lane_stride;

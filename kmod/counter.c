@@ -47,7 +47,7 @@ void shs_counter_sum(struct shs_object *obj, u32 index, u64 *sum)
 
 	lockdep_assert_held(&obj->lock);
 	*sum = base_of(obj)[index];
-	xa_for_each(&obj->atts, id, att)
+	shs_for_each_att(obj, id, att)
 		if (att->state == SHS_ATT_LIVE)
 			*sum += lanes_of(att, index);
 }

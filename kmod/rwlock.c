@@ -172,7 +172,7 @@ static bool has_readers(struct shs_object *obj, struct shs_wakes *wakes)
 
 	if (obj->rwlock.kernel_readers)
 		return true;
-	xa_for_each(&obj->atts, id, att)
+	shs_for_each_att(obj, id, att)
 		if (att->state == SHS_ATT_LIVE && lane_sum(att) && shs_att_live(obj, id, wakes))
 			return true;
 	smp_acquire__after_ctrl_dep();	/* what those did who have left their lanes */
@@ -187,7 +187,7 @@ u32 shs_rwlock_readers(struct shs_object *obj)
 	unsigned long id;
 
 	lockdep_assert_held(&obj->lock);
-	xa_for_each(&obj->atts, id, att)
+	shs_for_each_att(obj, id, att)
 		if (att->state == SHS_ATT_LIVE)
 			sum += lane_sum(att);
 	return min_t(u64, sum, U32_MAX);
@@ -444,16 +444,17 @@ static int rw_release(struct shs_object *obj, struct shs_waiter *w, bool notice,
 	return 0;
 }
 
-static void repair_reads(struct shs_object *obj, struct shs_attachment *att)
+/* One that writes, and counts in a lane, was about to read on: it did not yet. */
+static void repair_reads(struct shs_object *obj, struct shs_attachment *att, bool writes)
 {
 	u64 left;
 	u32 i;
 
-	if (lane_sum(att) && obj->rwlock.writer != att->id)	/* else it was about to read on */
+	if (lane_sum(att) && !writes)
 		shs_death_note(att, SHS_MODE_READ);
 	for (left = shs_lanes_in_use(att); left; left &= left - 1) {
 		i = __ffs64(left);
-		if (atomic64_xchg(shs_lane(att, i), 0) || shs_reads(att, i))
+		if ((atomic64_xchg(shs_lane(att, i), 0) && !writes) || shs_reads(att, i))
 			shs_read_end(att, i, SHS_EVENT_OWNER_DIED);
 	}
 }
@@ -461,16 +462,16 @@ static void repair_reads(struct shs_object *obj, struct shs_attachment *att)
 static void rw_repair(struct shs_object *obj, struct shs_attachment *att,
 		      struct shs_wakes *wakes)
 {
-	bool wrote = obj->rwlock.writer == att->id && must_call(obj, att);
+	bool writes = obj->rwlock.writer == att->id && must_call(obj, att);
 
 	lockdep_assert_held(&obj->lock);
-	repair_reads(obj, att);
+	repair_reads(obj, att, writes);
 	if (obj->rwlock.upgrader == att->id) {
 		shs_death_note(att, SHS_MODE_UPGRADABLE);
 		shs_hold_end(obj, att->id, SHS_MODE_UPGRADABLE, SHS_EVENT_OWNER_DIED);
 		obj->rwlock.upgrader = 0;
 	}
-	if (wrote) {
+	if (writes) {
 		shs_death_note(att, SHS_MODE_EXCLUSIVE);
 		shs_hold_end(obj, att->id, SHS_MODE_EXCLUSIVE, SHS_EVENT_OWNER_DIED);
 		obj->rwlock.writer = 0;

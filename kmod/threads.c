@@ -99,7 +99,7 @@ static void list_threads(struct list *l, struct shs_object *obj)
 	spin_lock(&obj->lock);
 	add_exclusive(l);
 	if (obj->kind == SHS_KIND_RWLOCK)
-		xa_for_each(&obj->atts, id, att)
+		shs_for_each_att(obj, id, att)
 			if (att->state == SHS_ATT_LIVE)
 				add_reader(l, att);
 	add_waiters(l);

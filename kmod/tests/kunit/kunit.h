@@ -71,7 +71,7 @@ do {							\
 #define xa_store	shs_kunit_xa_store
 #define xa_erase	shs_kunit_xa_erase
 #define xa_find		shs_kunit_xa_find
-#undef xa_for_each
+#undef xa_for_each_marked
 #include "../include/linux/xarray.h"
 
 /* ---- other CPUs ---- */

@@ -37,7 +37,7 @@ static inline void *xa_find(const struct xarray *xa, unsigned long *index)
 	return xa_load(xa, *index);
 }
 
-#define xa_for_each(xa, index, entry) \
+#define xa_for_each_marked(xa, index, entry, mark) \
 	for (index = 0; (entry = xa_find(xa, &(index))); index++)
 
 #endif
