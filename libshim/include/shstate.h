@@ -35,10 +35,11 @@
  *		unlock a mutex (not FIFO or DETECT; RECURSIVE: again), to read a
  *		rwlock that nobody writes, to end writing one or to read on, to add
  *		to a counter that wraps, for an atomic, to load and store a cell, to
- *		see that a once is done, to notify nobody. The functions are inline (shstate_fast.h). Single
- *		operations attach by themselves when a handle is used often, if the
- *		limits allow; shs_object_attach() does at once. With SHSTATE_FAST=0
- *		in the environment every operation is a call.
+ *		see that a once is done, to notify nobody. The functions are inline
+ *		(shstate_fast.h). Single operations attach by themselves when a
+ *		handle is used often, if the limits allow; shs_object_attach() does
+ *		at once. With SHSTATE_FAST=0 in the environment every operation is a
+ *		call.
  * Fork		The child inherits handles but owns nothing: what the parent holds
  *		stays the parent's. The child attaches anew by itself on first use.
  *		That of vfork() shares the parent's memory and not its descriptors:
@@ -836,8 +837,7 @@ int shs_once_state(struct shs_object *once);
 
 /*
  * 1: done, and what the initialiser wrote is seen. 0: perhaps not; it makes no call, so
- * that before shs_object_attach() or another call by this thread it does not know.
- * Async-signal-safe.
+ * that before shs_object_attach() or another call it does not know. Async-signal-safe.
  */
 int shs_once_is_done(const struct shs_object *once);
 

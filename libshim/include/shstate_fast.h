@@ -26,8 +26,8 @@
 #define SHS_FAST_ALL64	(1U << 6)	/* ... and operate on them */
 
 /*
- * This thread, as the library knows it; in the child of a fork, until a handle's mode
- * allows anything there, the one that forked.
+ * This thread, as the library knows it. In the child of a fork it is that of the parent
+ * until a handle's mode allows to take a word there.
  */
 struct shs_self {
 	uint32_t tid;		/* 0: it does not know it yet */

@@ -20,9 +20,12 @@
 
 #include "internal.h"
 
+#define ATTACHING	(1U << 31)	/* of a mode: allows nothing, and says that nobody forked */
+
 /* Protects the list and every field of a handle below "attached". */
 static pthread_mutex_t attach_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct handle *attached_handles;
+static int has_stranger;	/* see notice_fork() */
 
 /* Not a cancellation point: the lock is held. */
 static void close_fd(int fd)
@@ -79,6 +82,7 @@ static void after_fork_in_child(void)
 		SHS_STEP("child closed");
 		handle->attachment = -1;
 	}
+	has_stranger = 0;
 	shs_thread_forked();
 	pthread_mutex_unlock(&attach_lock);
 }
@@ -112,9 +116,14 @@ static void unmap_region(void *region, uint32_t size)
 	SHS_STEP("unmapped");
 }
 
-/* The private region is where ownership begins and ends: mapped last, unmapped first. */
+/*
+ * The private region is where ownership begins and ends: mapped last, unmapped first. In
+ * a child that was not noticed yet other things may be there.
+ */
 static void unmap_regions(struct handle *handle)
 {
+	if (!*shs_here)
+		return;
 	unmap_region(handle->object.lanes, handle->layout.private_size);
 	unmap_region(handle->object.shared, handle->layout.shared_size);
 	unmap_region((void *)handle->object.control, handle->layout.control_size);
@@ -135,10 +144,8 @@ static int map_regions(struct handle *handle, int fd)
 	if (!ret)
 		ret = map_region(&object->lanes, fd, layout->private_size,
 				 PROT_READ | PROT_WRITE, SHS_MMAP_PRIVATE);
-	if (ret) {
+	if (ret)
 		unmap_regions(handle);
-		forget_regions(handle);
-	}
 	return ret;
 }
 
@@ -166,6 +173,8 @@ static uint32_t fast_paths(const struct handle *handle)
 		if (!may_write || handle->flags & (SHS_INIT_FIFO | SHS_INIT_RECURSIVE |
 						   SHS_INIT_DETECT))
 			return 0;
+		if (has_stranger)
+			return 0;
 		return handle->flags & SHS_INIT_COMMIT ? SHS_FAST_WORD :
 		       SHS_FAST_LOCK | SHS_FAST_WORD;
 	case SHS_KIND_RWLOCK:
@@ -177,7 +186,7 @@ static uint32_t fast_paths(const struct handle *handle)
 		/* What a hostile writer made of a bool is for the kernel to read. */
 		if (object->type == SHS_TYPE_BOOL)
 			return 0;
-		return SHS_FAST_LOAD | (may_write ? SHS_FAST_WORD : 0);
+		return SHS_FAST_LOAD | (may_write && !has_stranger ? SHS_FAST_WORD : 0);
 	case SHS_KIND_ATOMIC:
 		return SHS_FAST_ATOMIC | SHS_FAST_NOTIFY | fast_numbers(handle);
 	case SHS_KIND_CONDVAR:
@@ -188,10 +197,14 @@ static uint32_t fast_paths(const struct handle *handle)
 	return 0;
 }
 
-/* The number of a stale descriptor is used again: other threads may be about to. */
+/*
+ * The number of a stale descriptor is used again: other threads may be about to. -ESTALE:
+ * a signal handler forked meanwhile, and this is the child; fd is the handle's.
+ */
 static int publish(struct handle *handle, int fd)
 {
 	struct shs_object *object = &handle->object;
+	uint32_t attaching = ATTACHING;
 
 	if (handle->attachment >= 0) {
 		if (dup3(fd, handle->attachment, O_CLOEXEC) < 0)
@@ -215,33 +228,37 @@ static int publish(struct handle *handle, int fd)
 		handle->next->link = &handle->next;
 	attached_handles = handle;
 
-	__atomic_store_n((uint32_t *)object->mode, fast_paths(handle), __ATOMIC_RELEASE);
+	SHS_STEP("attach: no mode yet");
+	if (!__atomic_compare_exchange_n((uint32_t *)object->mode, &attaching,
+					 fast_paths(handle), 0, __ATOMIC_RELEASE,
+					 __ATOMIC_RELAXED))
+		return -ESTALE;
 	SHS_STEP("attach: not yet said");
 	atomic_store_explicit(&handle->attached, 1, memory_order_release);
 	SHS_STEP("attached");
 	return 0;
 }
 
-/* The word that the mode is in, once for each handle. */
-static int have_mode(struct shs_object *object)
+/* The word that the mode is in, once for each handle; a fork from here on wipes it. */
+static int begin_mode(struct shs_object *object)
 {
 	uint32_t *mode;
 
-	if (object->mode != &shs_no_mode)
-		return 0;
-	mode = shs_word_new();
-	if (!mode)
-		return -ENOMEM;
-	__atomic_store_n(&object->mode, mode, __ATOMIC_RELAXED);
-	return 0;
+	if (object->mode == &shs_no_mode) {
+		mode = shs_word_new();
+		if (!mode)
+			return -ENOMEM;
+		__atomic_store_n(&object->mode, mode, __ATOMIC_RELAXED);
+	}
+	__atomic_store_n((uint32_t *)object->mode, ATTACHING, __ATOMIC_RELAXED);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	return *shs_here ? 0 : -ESTALE;
 }
 
-static int attach_locked(struct handle *handle)
+static int attach_regions(struct handle *handle)
 {
-	int fd, ret = have_mode(&handle->object);
+	int fd, ret;
 
-	if (ret)
-		return ret;
 	handle->layout = (struct shs_ioc_attach){ .size = sizeof(handle->layout) };
 	fd = shs_restart_ioctl(handle->fd, SHS_IOC_ATTACH, &handle->layout);
 	if (fd < 0)
@@ -249,10 +266,10 @@ static int attach_locked(struct handle *handle)
 	ret = map_regions(handle, fd);
 	if (!ret) {
 		ret = publish(handle, fd);
-		if (ret) {
+		if (ret == -ESTALE)
+			return ret;
+		if (ret)
 			unmap_regions(handle);
-			forget_regions(handle);
-		}
 	}
 	if (ret)
 		close_fd(fd);
@@ -260,8 +277,12 @@ static int attach_locked(struct handle *handle)
 }
 
 /*
- * With the lock. A child that no handler saw begins by forgetting its parent's. The lanes
- * of the parent's threads stay taken there: it has fewer, and the last for all others.
+ * A child that no handler saw begins by forgetting its parent's. The lanes of the
+ * parent's threads stay taken there: it has fewer, and the last for all others.
+ *
+ * Only the thread that forked, the leader here, has a tid of the parent's time, and only
+ * it can take that off. If another one notices first the library would not know for
+ * whom a word is taken, so there that is left to the kernel.
  */
 static void notice_fork(void)
 {
@@ -271,21 +292,38 @@ static void notice_fork(void)
 		forget_regions(attached_handles);
 	SHS_STEP("forgot the parent's");
 	shs_thread_new_epoch();
-	shs_thread_enter();	/* so that no mode allows anything to the parent's thread */
+	has_stranger = gettid() != getpid();
+	shs_thread_enter();
+}
+
+/* With the lock. Anew, if a signal handler forks meanwhile and returns in the child. */
+static int attach_locked(struct handle *handle)
+{
+	int ret;
+
+	do {
+		notice_fork();
+		if (handle->attached)
+			return 0;
+		ret = begin_mode(&handle->object);
+		if (!ret)
+			ret = attach_regions(handle);
+		if (ret)
+			forget_regions(handle);
+	} while (ret == -ESTALE && !*shs_here);
+	return ret;
 }
 
 static int attach(struct handle *handle)
 {
-	int ret = 0;
+	int ret;
 
 	if (shs_attached_here(handle))
 		return 0;
 	if (!shs_thread_has_epochs())
 		return -ENOMEM;
 	pthread_mutex_lock(&attach_lock);
-	notice_fork();
-	if (!handle->attached)
-		ret = attach_locked(handle);
+	ret = attach_locked(handle);
 	pthread_mutex_unlock(&attach_lock);
 	return ret;
 }
@@ -306,9 +344,7 @@ int shs_attach_if_used(struct shs_object *object)
 	    __atomic_add_fetch(&handle->uses, 1, __ATOMIC_RELAXED) < SOME_USES ||
 	    pthread_mutex_trylock(&attach_lock))
 		return 0;
-	notice_fork();
-	if (!handle->attached)
-		attach_locked(handle);
+	attach_locked(handle);
 	pthread_mutex_unlock(&attach_lock);
 	if (!shs_attached_here(handle)) {
 		__atomic_store_n(&handle->uses, 0, __ATOMIC_RELAXED);

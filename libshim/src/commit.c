@@ -63,7 +63,7 @@ void *shs_value_for(const struct shs_object *object, uint32_t mode)
 	if (!shs_attached_here(handle))
 		return NULL;
 	if (!has_slots(handle))
-		return (char *)object->shared + handle->layout.value_offset;
+		return object->shared ? (char *)object->shared + handle->layout.value_offset : NULL;
 	return mode == SHS_MODE_EXCLUSIVE ? hidden(handle) : published(handle);
 }
 

@@ -55,6 +55,9 @@ static int take_word(struct shs_object *object, int may_spin)
 
 	if (!shs_is_fast(object, SHS_FAST_WORD))
 		return 0;
+	shs_thread_enter();
+	if (!shs_self.tid)
+		return 0;
 	if (shs_take_word(object))
 		return 1;
 	for (i = 0; may_spin && i < SPINS && can_spin(); i++) {

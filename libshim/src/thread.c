@@ -336,6 +336,7 @@ void shs_thread_forked(void)
 	int was_known = shs_self.tid && epoch == last_epoch;
 
 	atomic_store(&taken, shs_self.bit);
+	shs_self.tid = 0;
 	if (!shs_thread_has_epochs())
 		return;
 	shs_thread_new_epoch();
