@@ -910,11 +910,12 @@ TEST_F(fast, off)
 	EXPECT_EQ(-EBADF, shs_mutex_lock(mutex));
 }
 
-static int modes(struct shs_object **handle, int count)
+/* How many of every so many, from the first on, may do something by themselves. */
+static int modes(struct shs_object **handle, int count, int every)
 {
 	int n = 0;
 
-	for (int i = 0; i < count; i++)
+	for (int i = 0; i < count; i += every)
 		n += *handle[i]->mode != 0;
 	return n;
 }
@@ -934,13 +935,14 @@ TEST_F(fast, many_handles)
 			ASSERT_NE(NULL, handle[i]);
 			ASSERT_EQ(0, shs_object_attach(handle[i]));
 		}
-		ASSERT_EQ(HANDLES, modes(handle, HANDLES));
+		ASSERT_EQ(HANDLES, modes(handle, HANDLES, 1));
 		child = _Fork();
 		if (!child)
-			_exit(!!modes(handle, HANDLES));
+			_exit(!!modes(handle, HANDLES, 1));
 		EXPECT_EQ(0, shs_reap(child));
 		for (int i = 1; i < HANDLES && !round; i += 2)
 			shs_object_close(handle[i]);
+		EXPECT_EQ(HANDLES / 2, modes(handle, HANDLES, 2));
 	}
 	for (int i = 0; i < HANDLES; i++)
 		shs_object_close(handle[i]);
