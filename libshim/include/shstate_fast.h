@@ -400,12 +400,13 @@ int shs_cell_load_slow(struct shs_object *cell, void *value, size_t size);
 /* What others write meanwhile is copied too, and then not taken for the value. */
 SHS_INLINE int shs_cell_load(struct shs_object *cell, void *value, size_t size)
 {
-	const struct shs_shared *shared = (const struct shs_shared *)cell->shared;
+	const struct shs_shared *shared;
 	uint64_t sequence;
 	int i;
 
 	if (!shs_is_fast(cell, SHS_FAST_LOAD) || size != cell->size)
 		return shs_cell_load_slow(cell, value, size);
+	shared = (const struct shs_shared *)cell->shared;
 	for (i = 0; i < SHS_LOAD_TRIES; i++) {
 		sequence = __atomic_load_n(&shared->sequence, __ATOMIC_ACQUIRE);
 		__builtin_memcpy(value, (const char *)shared + SHS_VALUE_OFFSET +

@@ -49,7 +49,7 @@ static void relax(void)
 /* The word of a mutex: 1, it is taken, after a while perhaps. Not past one who sleeps. */
 static int take_word(struct shs_object *object, int may_spin)
 {
-	const uint32_t *word = object->shared;
+	const uint32_t *word;
 	uint32_t now;
 	int i;
 
@@ -60,6 +60,7 @@ static int take_word(struct shs_object *object, int may_spin)
 		return 0;
 	if (shs_take_word(object))
 		return 1;
+	word = object->shared;		/* there since the mode says so */
 	for (i = 0; may_spin && i < SPINS && can_spin(); i++) {
 		relax();
 		now = __atomic_load_n(word, __ATOMIC_RELAXED);
