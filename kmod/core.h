@@ -217,7 +217,7 @@ struct shs_object {
 	struct shs_hold hold;		/* [l] DETECT: and graph->lock */
 	struct shs_graph *graph;	/* of the mount, with DETECT; else NULL */
 	struct list_head reads;		/* [l] and graph->lock: struct shs_read */
-	struct xarray atts;		/* id -> attachment; entries change under [l] */
+	struct xarray atts;		/* id -> attachment; removed under [l] */
 	u32 next_id;			/* under the xarray's lock */
 
 	union {				/* by kind, all [l] */

@@ -95,6 +95,8 @@ static int attach_and_use(FIXTURE_DATA(fork_steps) *self, struct shs_object *one
 	ret = ret ?: use_one(one) ? 12 : use(self);
 	if (in_child)
 		_exit(ret);
+	if (child < 0)
+		return 13;
 	return ret ?: child > 0 ? shs_reap(child) : NO_SUCH_STEP;
 }
 

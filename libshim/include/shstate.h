@@ -30,7 +30,9 @@
  *		live at the same time and ever read; they end with the process.)
  * Signals	Only single operations (shs_object_op() and what says "single
  *		operation") and unlocks are async-signal-safe. A handler that changes
- *		the very cell that it interrupted a store of waits for itself.
+ *		the very cell that it interrupted a store of waits for itself. One that
+ *		interrupted a function other than shs_object_attach() must not fork and
+ *		return in the child.
  * Calls	None while nobody contends, of a handle that is attached: to lock and
  *		unlock a mutex (not FIFO or DETECT; RECURSIVE: again), to read a
  *		rwlock that nobody writes, to end writing one or to read on, to add
@@ -41,7 +43,9 @@
  *		at once. With SHSTATE_FAST=0 in the environment every operation is a
  *		call.
  * Fork		The child inherits handles but owns nothing: what the parent holds
- *		stays the parent's. The child attaches anew by itself on first use.
+ *		stays the parent's. The child attaches anew by itself on first use. If
+ *		_Fork() or clone() made it and another thread than the one that forked
+ *		is the first there, it calls to lock a mutex and to store a cell.
  *		That of vfork() shares the parent's memory and not its descriptors:
  *		it must use no handle.
  * Exec		Every descriptor is close-on-exec.

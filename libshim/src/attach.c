@@ -263,6 +263,10 @@ static int attach_regions(struct handle *handle)
 	fd = shs_restart_ioctl(handle->fd, SHS_IOC_ATTACH, &handle->layout);
 	if (fd < 0)
 		return fd;
+	if (__atomic_load_n(handle->object.mode, __ATOMIC_RELAXED) != ATTACHING) {
+		close_fd(fd);		/* it would be this child's, and left behind */
+		return -ESTALE;
+	}
 	ret = map_regions(handle, fd);
 	if (!ret) {
 		ret = publish(handle, fd);
@@ -310,7 +314,7 @@ static int attach_locked(struct handle *handle)
 			ret = attach_regions(handle);
 		if (ret)
 			forget_regions(handle);
-	} while (ret == -ESTALE && !*shs_here);
+	} while ((!ret || ret == -ESTALE) && !*shs_here);
 	return ret;
 }
 
@@ -356,9 +360,14 @@ int shs_attach_if_used(struct shs_object *object)
 int shs_attach_call(struct shs_object *object, unsigned int request, void *argument)
 {
 	struct handle *handle = to_handle(object);
-	int ret = attach(handle);
+	int ret;
 
-	return ret ? ret : shs_restart_ioctl(handle->attachment, request, argument);
+	do {
+		ret = attach(handle);
+		if (!ret)
+			ret = shs_restart_ioctl(handle->attachment, request, argument);
+	} while (ret == -ESTALE && !*shs_here && request != SHS_IOC_WAIT);
+	return ret;
 }
 
 int shs_attach_fd(struct shs_object *object)
