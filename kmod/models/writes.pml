@@ -170,9 +170,9 @@ inline is_blocked() {
 	fi
 }
 
-inline grant(p, how) {
+inline grant(p) {
 	writer = p;
-	word[p] = how;
+	word[p] = ALONE;
 	told[p] = died;
 	died = false;
 	writes[p] = true
@@ -188,7 +188,7 @@ inline pass() {
 		:: else -> atomic { DRAINED ->
 			first = queue[0];
 			dequeue(first);
-			grant(first, ALONE);
+			grant(first);
 			settled[first] = true;
 			first = 0 }
 		fi
@@ -206,7 +206,7 @@ inline acquire() {
 		is_blocked();
 		if
 		:: busy -> early = false
-		:: else -> d_step { grant(me, ALONE); ret = true }
+		:: else -> d_step { grant(me); ret = true }
 		fi
 	:: else
 	fi;
@@ -277,8 +277,8 @@ proctype process(byte me) {
 		:: told[me] -> atomic { assert(deaths > 0); deaths-- }
 		:: else -> assert(deaths == 0); look()
 		fi;
-		atomic { early = false; x = 0; y = 0; told[me] = false }
-		atomic { written++; pending0[me] = written }
+		atomic { early = false; x = 0; y = 0; told[me] = false;
+			 written++; pending0[me] = written }
 		if
 		:: true
 		:: MAY_DIE
