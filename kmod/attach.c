@@ -260,7 +260,9 @@ static void fill_reply(struct shs_ioc_attach *a, const struct shs_attachment *at
 	a->shared_size = PAGE_ALIGN(g->shared_bytes);
 	a->private_size = shs_private_size(obj);
 	a->value_size = g->value_size;
-	a->value_offset = g->shared_bytes || obj->kind == SHS_KIND_ONCE ? SHS_VALUE_OFFSET : 0;
+	a->value_offset = g->shared_bytes || obj->kind == SHS_KIND_ONCE ||
+			  obj->kind == SHS_KIND_SEMAPHORE || obj->kind == SHS_KIND_BARRIER ?
+			  SHS_VALUE_OFFSET : 0;
 	a->slot_stride = g->slot_stride;
 	a->lanes = obj->kind == SHS_KIND_COUNTER && !att->may_write ? 0 : g->lanes;
 	a->lane_stride = g->lane_stride;
@@ -310,11 +312,43 @@ put_fd:
 	return ret;
 }
 
+/* By every door, what is only for the address space that attached; cmd is one of these. */
+long shs_att_call(struct shs_attachment *att, unsigned int cmd, void __user *argp,
+		  struct shs_door *door)
+{
+	u32 size;
+	int ret;
+
+	switch (cmd) {
+	case SHS_IOC_LOCK:
+		return shs_lock(att, argp, door);
+	case SHS_IOC_UNLOCK:
+		return shs_unlock(att, argp, door);
+	case SHS_IOC_CONVERT:
+		return shs_convert(att, argp, door);
+	case SHS_IOC_WAIT:
+		return shs_condvar_wait(att, argp, door);
+	case SHS_IOC_ONCE:
+		return shs_once(att, argp, door);
+	case SHS_IOC_BARRIER:
+		return shs_barrier(att, argp, door);
+	case SHS_IOC_RECOVER:
+		return shs_recover_value(att, argp);
+	case SHS_IOC_WATCH:
+		return shs_watch_locks(att, argp);
+	case SHS_IOC_CYCLE:
+		return shs_cycle(att, argp);
+	case SHS_IOC_CANCEL:
+		return shs_cancel_wait(att->obj, argp);
+	}
+	ret = shs_size_in(&size, sizeof(struct shs_ioc_op), argp);
+	return ret ?: shs_op(att->obj_file, att, argp, size, door);
+}
+
 static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 {
 	struct shs_attachment *att = file->private_data;
 	void __user *argp = (void __user *)arg;
-	u32 size;
 	int ret;
 
 	switch (cmd) {
@@ -327,6 +361,7 @@ static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case SHS_IOC_THREADS:
 		return shs_threads(att->obj, argp);
 	case SHS_IOC_OP:
+	case SHS_IOC_CANCEL:
 	case SHS_IOC_CYCLE:
 	case SHS_IOC_RECOVER:
 	case SHS_IOC_WATCH:
@@ -335,33 +370,13 @@ static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case SHS_IOC_WAIT:
 	case SHS_IOC_ONCE:
 	case SHS_IOC_CONVERT:
+	case SHS_IOC_BARRIER:
 		break;
 	default:
 		return -ENOTTY;
 	}
 	ret = shs_att_check(att);
-	if (ret)
-		return ret;
-	switch (cmd) {
-	case SHS_IOC_LOCK:
-		return shs_lock(att, argp);
-	case SHS_IOC_UNLOCK:
-		return shs_unlock(att, argp);
-	case SHS_IOC_CONVERT:
-		return shs_convert(att, argp);
-	case SHS_IOC_WAIT:
-		return shs_condvar_wait(att, argp);
-	case SHS_IOC_RECOVER:
-		return shs_recover_value(att, argp);
-	case SHS_IOC_WATCH:
-		return shs_watch_locks(att, argp);
-	case SHS_IOC_CYCLE:
-		return shs_cycle(att, argp);
-	case SHS_IOC_OP:
-		ret = shs_size_in(&size, sizeof(struct shs_ioc_op), argp);
-		return ret ?: shs_op(att->obj_file, att, argp, size, true);
-	}
-	return shs_once(att, argp);
+	return ret ?: shs_att_call(att, cmd, argp, NULL);
 }
 
 static void att_fdinfo(struct seq_file *m, struct file *file)
@@ -380,5 +395,8 @@ const struct file_operations shs_att_fops = {
 	.unlocked_ioctl	= att_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.show_fdinfo	= att_fdinfo,
+#if IS_ENABLED(CONFIG_IO_URING)
+	.uring_cmd	= shs_uring_cmd,
+#endif
 	.llseek		= noop_llseek,
 };

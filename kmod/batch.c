@@ -23,7 +23,7 @@ static int run_on(struct file *file, void __user *op, u32 size)
 	ret = shs_size_in(&own_size, sizeof(struct shs_ioc_op), op);
 	if (ret)
 		return ret;
-	return own_size == size ? shs_op(file, NULL, op, size, true) : -EINVAL;
+	return own_size == size ? shs_op(file, NULL, op, size, NULL) : -EINVAL;
 }
 
 /* The operation goes to the object behind its own fd. */

@@ -8,6 +8,7 @@
 
 #include "conftest.h"		/* generated */
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/kernel.h>
 #include <linux/mm.h>
 #ifdef SHS_HAVE_HEX_H		/* 6.4: bin2hex() moved there */
@@ -17,6 +18,7 @@
 #include <linux/io_uring/cmd.h>
 #else
 #include <linux/io_uring.h>
+#include <linux/io_uring_types.h>
 #endif
 
 /* 6.3 */
@@ -66,6 +68,78 @@ static inline void shs_inode_init_ts(struct inode *inode)
 #else
 #define SHS_CREATE_MODE	umode_t mode, bool excl
 #endif
+
+/* 6.13 */
+#ifndef SHS_HAVE_HRTIMER_SETUP
+static inline void hrtimer_setup(struct hrtimer *timer,
+				 enum hrtimer_restart (*function)(struct hrtimer *),
+				 clockid_t clock, enum hrtimer_mode mode)
+{
+	hrtimer_init(timer, clock, mode);
+	timer->function = function;
+}
+#endif
+
+/* 6.7: io_uring cancels commands that wait; before, a worker waits in their place. */
+#ifdef SHS_HAVE_URING_CANCELABLE
+#define SHS_URING_ASYNC			IS_ENABLED(CONFIG_IO_URING)
+#define SHS_URING_WORKERS		0
+#define shs_uring_is_cancel(flags)	((flags) & IO_URING_F_CANCEL)
+#else
+#define SHS_URING_ASYNC			0
+#define SHS_URING_WORKERS		IS_ENABLED(CONFIG_IO_URING)
+#define shs_uring_is_cancel(flags)	((void)(flags), false)
+#endif
+
+/* 6.8: whose command it is */
+static inline struct task_struct *shs_uring_task(const struct io_uring_cmd *cmd)
+{
+#ifdef SHS_HAVE_URING_CMD_GET_TASK
+	return io_uring_cmd_get_task((struct io_uring_cmd *)cmd);
+#else
+	return cmd_to_io_kiocb((void *)cmd)->task;
+#endif
+}
+
+/* 6.18: done with the second result apart */
+static inline void shs_uring_done(struct io_uring_cmd *cmd, int ret, unsigned int issue_flags)
+{
+#ifdef SHS_HAVE_URING_DONE32
+	io_uring_cmd_done(cmd, ret, issue_flags);
+#else
+	io_uring_cmd_done(cmd, ret, 0, issue_flags);
+#endif
+}
+
+/*
+ * SHS_URING_TW(name, function): name is what shs_uring_complete_in_task(cmd, name) has the
+ * task call that submitted cmd: function(cmd, issue_flags, dead); dead: it is another
+ * task, for that one is gone.  6.19: by another type, and with dead in a token.
+ */
+#ifdef SHS_HAVE_URING_TW_REQ
+#define SHS_URING_TW(name, function)						\
+	static void name(struct io_tw_req req, io_tw_token_t token)		\
+	{									\
+		function(io_uring_cmd_from_tw(req),				\
+			 IO_URING_CMD_TASK_WORK_ISSUE_FLAGS, token.cancel);	\
+	}
+#else
+static inline bool shs_uring_is_dead(unsigned int issue_flags)
+{
+#ifdef SHS_HAVE_URING_TASK_DEAD
+	return issue_flags & IO_URING_F_TASK_DEAD;
+#else
+	return current->flags & (PF_EXITING | PF_KTHREAD);
+#endif
+}
+
+#define SHS_URING_TW(name, function)						\
+	static void name(struct io_uring_cmd *cmd, unsigned int issue_flags)	\
+	{									\
+		function(cmd, issue_flags, shs_uring_is_dead(issue_flags));	\
+	}
+#endif
+#define shs_uring_complete_in_task	io_uring_cmd_complete_in_task
 
 /*
  * 6.6: the payload of a command.  The memory is shared with user space, and later

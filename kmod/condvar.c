@@ -52,16 +52,18 @@ void shs_ticket_add(struct shs_object *obj, struct shs_ticket *t)
 /* Nobody will come back for it: its thread ended between an interruption and now. */
 static bool is_left_behind(struct shs_waiter *w)
 {
-	return !w->task && shs_thread_is_gone(container_of(w, struct shs_ticket, w)->thread);
+	return !w->task && !w->done &&
+	       shs_thread_is_gone(container_of(w, struct shs_ticket, w)->thread);
 }
 
 /* Its sleeper, if it has one, now waits for the mutex, whose lock is held too. */
 static void requeue(struct shs_object *mutex, struct shs_ticket *t)
 {
-	if (!t->w.task || t->again.att->state != SHS_ATT_LIVE)
+	if ((!t->w.task && !t->w.done) || t->again.att->state != SHS_ATT_LIVE)
 		return;
 	t->again.task = t->w.task;
-	t->w.task = NULL;	/* not to be woken by the notify */
+	t->w.task = NULL;	/* not to be told by the notify */
+	t->w.done = NULL;
 	t->requeued = true;
 	shs_enqueue(mutex, &t->again);
 }

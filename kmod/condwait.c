@@ -17,6 +17,9 @@
 #include "shstate.h"
 
 struct condwait {
+	struct shs_door *door;		/* NULL: a call, which a signal may interrupt */
+	struct shs_request *request;	/* if no thread is to sleep */
+	u64 call;
 	struct shs_attachment *att;	/* of the condvar */
 	struct shs_attachment *mutex;
 	struct file *mutex_file;
@@ -30,10 +33,16 @@ static struct shs_ticket *ticket_new(const struct condwait *c)
 
 	if (!t)
 		return NULL;
-	t->thread = get_pid(task_pid(current));
+	t->thread = get_pid(shs_caller(c->door));
+	t->request = c->request;
 	t->mutex_file = get_file(c->mutex_file);
 	t->w.att = c->att;
 	t->w.thread = t->thread;
+	t->w.process = current->mm;
+	t->w.call = c->call;
+	t->w.by_ring = c->door;
+	t->again.by_ring = c->door;
+	INIT_LIST_HEAD(&t->again.node);
 	t->again.att = c->mutex;
 	t->again.mode = SHS_MODE_EXCLUSIVE;
 	t->again.thread = t->thread;
@@ -50,12 +59,12 @@ static void ticket_free(struct shs_ticket *t)
 
 /*
  * Drops t; pass: an unused notify goes to the next.  How the wait ended, which stands
- * from now on: 0, -ETIMEDOUT, or -ENXIO if the attachment ended and its notify, if it
- * had one, was passed on.
+ * from now on: 0, -ETIMEDOUT, -ECANCELED, or -ENXIO if the attachment ended and its
+ * notify, if it had one, was passed on.
  */
-static int ticket_end(struct shs_attachment *att, struct shs_ticket *t, bool pass)
+int shs_ticket_end(struct shs_ticket *t, bool pass)
 {
-	struct shs_object *obj = att->obj;
+	struct shs_object *obj = t->w.att->obj;
 	struct shs_wakes wakes = { };
 	int ret;
 
@@ -74,7 +83,7 @@ void shs_tickets_free(struct shs_attachment *att)
 	struct shs_ticket *t, *next;
 
 	list_for_each_entry_safe(t, next, &att->tickets, att_node)
-		ticket_end(att, t, true);
+		shs_ticket_end(t, true);
 }
 
 static struct shs_ticket *find_own(struct shs_attachment *att)
@@ -83,17 +92,26 @@ static struct shs_ticket *find_own(struct shs_attachment *att)
 
 	spin_lock(&att->obj->lock);
 	list_for_each_entry(t, &att->tickets, att_node)
-		if (t->thread == task_pid(current))
+		if (t->thread == task_pid(current) && !t->w.by_ring)
 			found = t;
 	spin_unlock(&att->obj->lock);
 	return found;
 }
 
+/* A command may be issued in the middle of a call of the same thread: no sign of that. */
+static bool is_abandoned(const struct shs_ticket *t, const struct shs_door *door)
+{
+	if (t->w.by_ring)
+		return false;
+	return (!door && t->thread == task_pid(current)) || shs_thread_is_gone(t->thread);
+}
+
 /*
  * Tickets left behind: this thread's own, which it abandoned by not calling again,
- * and those of threads that ended meanwhile.  So a thread has one ticket at most.
+ * and those of threads that ended meanwhile.  So a thread has one ticket at most, but
+ * for those that came by io_uring, whose commands end them.
  */
-static void drop_abandoned(struct shs_attachment *att)
+static void drop_abandoned(struct shs_attachment *att, const struct shs_door *door)
 {
 	struct shs_object *obj = att->obj;
 	struct shs_wakes wakes = { };
@@ -102,7 +120,7 @@ static void drop_abandoned(struct shs_attachment *att)
 
 	spin_lock(&obj->lock);
 	list_for_each_entry_safe(t, next, &att->tickets, att_node) {
-		if (t->thread != task_pid(current) && !shs_thread_is_gone(t->thread))
+		if (!is_abandoned(t, door))
 			continue;
 		shs_ticket_drop(obj, t, true, &wakes);
 		list_add(&t->att_node, &dropped);
@@ -114,9 +132,9 @@ static void drop_abandoned(struct shs_attachment *att)
 }
 
 /* Releases the mutex that the caller's process holds. */
-static int release_mutex(struct shs_attachment *att)
+static int release_mutex(struct shs_attachment *att, const struct shs_door *door)
 {
-	struct shs_waiter w = { .att = att, .thread = task_pid(current) };
+	struct shs_waiter w = { .att = att, .thread = shs_caller(door) };
 	struct shs_object *obj = att->obj;
 	struct shs_wakes wakes = { };
 	int ret = -ENXIO;
@@ -132,14 +150,15 @@ static int release_mutex(struct shs_attachment *att)
 	return ret;
 }
 
-static int begin(struct condwait *c)
+/* The ticket queues and the mutex is free; nobody sleeps on the ticket yet. */
+static int queue_and_release(struct condwait *c)
 {
 	struct shs_attachment *att = c->att;
 	struct shs_object *obj = att->obj;
 	struct shs_ticket *t;
 	int ret = -ENXIO;
 
-	drop_abandoned(att);
+	drop_abandoned(att, c->door);
 	t = ticket_new(c);
 	if (!t)
 		return -ENOMEM;
@@ -153,33 +172,43 @@ static int begin(struct condwait *c)
 		ticket_free(t);
 		return ret;
 	}
-	ret = release_mutex(c->mutex);
-	if (ret) {
-		ticket_end(att, t, true);
-		return ret;
-	}
-	/* before, a notify must not queue it for a mutex that may yet be held */
+	ret = release_mutex(c->mutex, c->door);
+	if (ret)
+		shs_ticket_end(t, true);
+	else
+		c->ticket = t;
+	return ret;
+}
+
+static void sleeps_on(struct condwait *c)
+{
+	struct shs_object *obj = c->att->obj;
+
 	spin_lock(&obj->lock);
-	t->w.task = current;
+	c->ticket->w.task = current;
 	spin_unlock(&obj->lock);
-	c->ticket = t;
-	return 0;
+}
+
+static int begin(struct condwait *c)
+{
+	int ret = queue_and_release(c);
+
+	/* before, a notify must not queue it for a mutex that may yet be held */
+	if (!ret)
+		sleeps_on(c);
+	return ret;
 }
 
 static int resume(struct condwait *c)
 {
-	struct shs_object *obj = c->att->obj;
-
 	c->ticket = find_own(c->att);
 	if (!c->ticket)
 		return -EINVAL;
 	if (c->ticket->again.att != c->mutex) {
-		ticket_end(c->att, c->ticket, true);
+		shs_ticket_end(c->ticket, true);
 		return -EINVAL;
 	}
-	spin_lock(&obj->lock);
-	c->ticket->w.task = current;
-	spin_unlock(&obj->lock);
+	sleeps_on(c);
 	return 0;
 }
 
@@ -255,10 +284,30 @@ static int condwait(struct condwait *c, bool started)
 	ret = sleep_on_ticket(c);
 	if (ret != -ERESTARTSYS)
 		ret = take_back(c);
-	if (ret == -ERESTARTSYS && !fatal_signal_pending(current))
+	if (SHS_URING_WORKERS && c->door && shs_door_closed(c->door->cmd))
+		ret = shs_give_back(c->mutex->obj, &c->ticket->again, ret);
+	if (ret == -ERESTARTSYS && !c->door && !fatal_signal_pending(current))
 		return ret;
-	ended = ticket_end(c->att, c->ticket, ret && ret != -EOWNERDEAD);
+	ended = shs_ticket_end(c->ticket, ret && ret != -EOWNERDEAD);
 	return ret ?: ended;
+}
+
+/* The same without a thread that sleeps. */
+static int condwait_by_request(struct condwait *c)
+{
+	int ret;
+
+	if (shs_request_limit(c->att->obj, true))
+		return -EUSERS;
+	c->request = shs_request_new(c->att->obj, c->door);
+	if (!c->request)
+		return -ENOMEM;
+	ret = queue_and_release(c);
+	if (!ret)
+		return shs_request_ticket(c->request, c->ticket, &c->deadline,
+					  c->door->issue_flags);
+	shs_request_free(c->request);
+	return ret;
 }
 
 /* The attachment of a mutex or rwlock behind fd, with its file held; or what is wrong with it. */
@@ -285,17 +334,33 @@ put:
 	return ERR_PTR(ret);
 }
 
-long shs_condvar_wait(struct shs_attachment *att, void __user *argp)
+/* By a thread that sleeps, its own or a worker of io_uring. */
+static int condwait_by_thread(struct condwait *c, bool started)
+{
+	int ret;
+
+	if (!SHS_URING_WORKERS || !c->door)
+		return condwait(c, started);
+	ret = shs_worker_begin(c->door);
+	if (ret)
+		return ret;
+	ret = condwait(c, false);
+	shs_worker_end();
+	return ret;
+}
+
+long shs_condvar_wait(struct shs_attachment *att, void __user *argp, struct shs_door *door)
 {
 	struct shs_ioc_wait __user *user = argp;
-	struct condwait c = { .att = att };
+	struct condwait c = { .att = att, .door = door, .call = (uintptr_t)argp };
 	struct shs_ioc_wait args;
 	long ret;
 
-	ret = shs_copy_in(&args, sizeof(args), argp);
+	ret = shs_copy_in_from(&args, sizeof(args), offsetof(struct shs_ioc_wait, pad1), argp);
 	if (ret)
 		return ret;
-	if (args.flags || args.started > 1 || memchr_inv(args.pad, 0, sizeof(args.pad)))
+	if (args.flags || args.started > !door || memchr_inv(args.pad, 0, sizeof(args.pad)) ||
+	    args.pad1 || args.notice)
 		return -EINVAL;
 	ret = shs_deadline_set(&c.deadline, args.deadline, args.clock);
 	if (ret)
@@ -307,11 +372,13 @@ long shs_condvar_wait(struct shs_attachment *att, void __user *argp)
 	c.mutex = get_mutex(args.mutex_fd, att->obj, &c.mutex_file);
 	if (IS_ERR(c.mutex))
 		return PTR_ERR(c.mutex);
-	if (put_user(1, &user->started))
+	if (SHS_URING_ASYNC && door)
+		ret = condwait_by_request(&c);
+	else if (!door && put_user(1, &user->started))
 		ret = -EFAULT;
 	else
-		ret = condwait(&c, args.started);
-	if (ret != -ERESTARTSYS)
+		ret = condwait_by_thread(&c, args.started);
+	if (!door && ret != -ERESTARTSYS)
 		put_user(0, &user->started);	/* over; a lost store shows as -EINVAL later */
 	fput(c.mutex_file);
 	return ret;

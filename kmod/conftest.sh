@@ -56,6 +56,31 @@ const struct inode_operations o = { .create = t };'
 feature URING_SQE <<< '#include <linux/io_uring/cmd.h>
 const void *t(struct io_uring_cmd *c);
 const void *t(struct io_uring_cmd *c) { return c->sqe->cmd; }'
+
+feature HRTIMER_SETUP <<< '#include <linux/hrtimer.h>
+enum hrtimer_restart f(struct hrtimer *t);
+void t(struct hrtimer *h);
+void t(struct hrtimer *h) { hrtimer_setup(h, f, CLOCK_MONOTONIC, HRTIMER_MODE_ABS); }'
+
+feature URING_CANCELABLE <<< '#include <linux/io_uring/cmd.h>
+void t(struct io_uring_cmd *c);
+void t(struct io_uring_cmd *c) { io_uring_cmd_mark_cancelable(c, IO_URING_F_CANCEL); }'
+
+feature URING_CMD_GET_TASK <<< '#include <linux/io_uring/cmd.h>
+void *t(struct io_uring_cmd *c);
+void *t(struct io_uring_cmd *c) { return io_uring_cmd_get_task(c); }'
+
+feature URING_DONE32 <<< '#include <linux/io_uring/cmd.h>
+void t(struct io_uring_cmd *c);
+void t(struct io_uring_cmd *c) { io_uring_cmd_done32(c, 0, 0, 0); }'
+
+feature URING_TW_REQ <<< '#include <linux/io_uring/cmd.h>
+void *t(struct io_tw_req r);
+void *t(struct io_tw_req r) { return io_uring_cmd_from_tw(r); }'
+
+feature URING_TASK_DEAD <<< '#include <linux/io_uring/cmd.h>
+unsigned int t(void);
+unsigned int t(void) { return IO_URING_F_TASK_DEAD; }'
 } >"$out"
 
 if ! grep -q 'SHS_HAVE_BASELINE 1' "$out"; then

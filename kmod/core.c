@@ -117,6 +117,31 @@ static void wake(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes 
 	shs_wake_add(wakes, w->task);
 }
 
+/* To be told by shs_tell_done(); however many, for they bring their own place. */
+static void add_done(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+{
+	obj->wakes++;
+	w->after = NULL;
+	if (wakes->last)
+		wakes->last->after = w;
+	else
+		wakes->first = w;
+	wakes->last = w;
+}
+
+/* After object->lock; each of them is gone with its call. */
+void shs_tell_done(struct shs_wakes *wakes)
+{
+	struct shs_waiter *w, *after;
+
+	for (w = wakes->first; w; w = after) {
+		after = w->after;
+		w->done(w);
+	}
+	wakes->first = NULL;
+	wakes->last = NULL;
+}
+
 /*
  * Takes w off the queue with its final result.  Its sleeper takes object->lock before
  * it leaves, so w and the task stay until then; after that both may be gone.  The
@@ -128,7 +153,47 @@ void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result,
 	shs_dequeue(obj, w);
 	w->result = result;
 	smp_store_release(&w->state, SHS_SETTLED);	/* pairs with settled() in wait.c */
-	wake(obj, w, wakes);
+	if (w->done)
+		add_done(obj, w, wakes);
+	else
+		wake(obj, w, wakes);
+}
+
+/*
+ * Whether w, which is to be granted what it waits for, is of a process on its way out,
+ * which would die holding it.  A sleeper is not: it leaves the queue before.  If so all
+ * that waits by that attachment is off the queue now.
+ */
+bool shs_is_leaving(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+{
+	return w->done && w->att && !shs_att_live(obj, w->att->id, wakes);
+}
+
+/* Who is to be served first, or NULL. */
+struct shs_waiter *shs_head(struct shs_object *obj, struct shs_wakes *wakes)
+{
+	struct shs_waiter *w;
+
+	lockdep_assert_held(&obj->lock);
+	do
+		w = list_first_entry_or_null(&obj->queue, struct shs_waiter, node);
+	while (w && shs_is_leaving(obj, w, wakes));
+	return w;
+}
+
+/* Ends the waits of a call; how many there were.  The caller passes. */
+u32 shs_cancel(struct shs_object *obj, const void *process, u64 call, struct shs_wakes *wakes)
+{
+	struct shs_waiter *w, *next;
+	u32 n = 0;
+
+	lockdep_assert_held(&obj->lock);
+	list_for_each_entry_safe(w, next, &obj->queue, node)
+		if (w->process == process && w->call == call) {
+			shs_settle(obj, w, -ECANCELED, wakes);
+			n++;
+		}
+	return n;
 }
 
 /* Lets the head try by itself; it keeps its place.  Once is enough until it looked. */
@@ -213,7 +278,7 @@ int shs_watch(struct shs_attachment *att, u32 flags)
 	set_watch(att, flags);
 	if (obj->kind == SHS_KIND_RWLOCK)
 		shs_rwlock_see_all(obj);
-	else
+	else if (obj->kind != SHS_KIND_SEMAPHORE)	/* which it sees always */
 		ret = shs_mutex_renew_kernel_bit(obj);
 	if (!ret || !(flags & ~before))		/* else with the next who takes the word here */
 		return 0;
@@ -252,6 +317,10 @@ const struct shs_kind_ops *shs_kind_ops(u32 kind)
 		return &shs_counter_ops;
 	case SHS_KIND_ATOMIC:
 		return &shs_atomic_ops;
+	case SHS_KIND_SEMAPHORE:
+		return &shs_semaphore_ops;
+	case SHS_KIND_BARRIER:
+		return &shs_barrier_ops;
 	case SHS_KIND_NONE:
 		break;
 	}

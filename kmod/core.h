@@ -10,8 +10,9 @@
  *                             stay), on its mm_struct (mm_count) and on a pid.
  *   VMA -> attachment file    the only thing that keeps mapped pages: PFN mappings
  *                             take no page references.
- *   shs_waiter                on the stack of the sleeper, or inside a condvar
- *                             ticket that its attachment owns.
+ *   shs_waiter                on the stack of the sleeper; inside a condvar ticket
+ *                             that its attachment owns; or inside a request of
+ *                             io_uring, which keeps the file that it came by.
  *
  * Locking.
  *
@@ -57,16 +58,21 @@
 #define SHS_LANES_MAX		64
 #define SHS_THREADS_MAX		63	/* the last lane is no thread's own */
 #define SHS_ATTACHMENTS_MAX	4096	/* of one object: bounds every lane scan */
+#define SHS_REQUESTS_MAX	16384	/* waiters of it beyond which no request queues */
 #define SHS_ID_KERNEL		SHS_WORD_OWNER
 
 struct shs_object;
 struct shs_attachment;
 struct shs_waiter;
 
-/* Tasks to wake once object->lock is dropped; each holds a task reference. */
+/*
+ * Whom to wake once object->lock is dropped: tasks, each with a reference, and settled
+ * waiters that nobody sleeps on, which are nobody else's from then on.
+ */
 struct shs_wakes {
 	unsigned int n;
 	struct task_struct *task[8];
+	struct shs_waiter *first, *last;	/* by waiter->after */
 };
 
 enum shs_waiter_state {
@@ -114,21 +120,31 @@ struct shs_read {
 /*
  * One waiter of any kind and door.  All fields [l] except as noted; state is also
  * read without the lock by the sleeper (acquire, pairs with shs_settle).
+ *
+ * The doors differ in how a waiter is told: a task is woken, or done is called, once,
+ * by whoever settled it, without any lock of ours but in any context, and may free it.
+ * A waiter with done cannot try by itself, so it is never kicked but handed what it
+ * waits for.  One by_ring blocks no thread of its process, so it is no edge in the graph.
  */
 struct shs_waiter {
 	struct list_head node;		/* object->queue */
 	struct shs_attachment *att;	/* NULL: a single operation, owner id SHS_ID_KERNEL */
 	struct task_struct *task;	/* to wake; NULL while nobody sleeps on it */
+	void (*done)(struct shs_waiter *w);	/* instead; see below */
+	struct shs_waiter *after;	/* in a struct shs_wakes, once settled */
+	const void *process;		/* mm of who waits: only to compare with */
+	u64 call;			/* address of the struct that it called with */
 	struct pid *thread;		/* that waits, or releases; whoever made w keeps it */
 	u64 since_ns;			/* when it was queued, monotonic; 0: it was not */
 	u32 mode;			/* enum shs_mode */
 	u32 lane;			/* rwlock reader */
-	u32 reply;			/* once: enum shs_once_state */
+	u32 reply;			/* once: enum shs_once_state; barrier: SHS_BARRIER_* */
 	int result;			/* of a settled waiter: 0 and -EOWNERDEAD own */
 	u8 state;			/* enum shs_waiter_state */
 	bool kicked;			/* still queued, but should try again; unlocked read */
 	bool next;			/* mutex: the release under way goes to it */
 	bool patient;			/* goes on waiting in a deadlock: a condvar's wait */
+	bool by_ring;			/* by io_uring, whoever sleeps for it; constant */
 	struct shs_step step;		/* in the graph of who waits for whom */
 	u32 index;			/* atomic: the element */
 	u64 expected;			/* atomic: waits while the element is this */
@@ -139,12 +155,21 @@ struct shs_waiter {
 	bool force;			/* once: run although poisoned; mutex, rwlock: recovers */
 	bool watch;			/* once: never run */
 	bool was_poisoned;		/* once: what the grant replaced */
+	bool no_undo;			/* semaphore: nobody holds them */
+	u32 permits;			/* semaphore: that it wants, or gives back */
+	u64 generation;			/* barrier: so many had ended when it was told */
 };
 
 enum shs_att_state {
 	SHS_ATT_NEW = 0,	/* private region not mapped yet: owns nothing */
 	SHS_ATT_LIVE,
 	SHS_ATT_DEAD,		/* repaired; for good */
+};
+
+/* Of a barrier: how many of its parties an attachment stands for, see barrier.c. */
+struct shs_parties {
+	u64 generation;			/* that now is of */
+	u32 now, before;		/* in that one, and in the last before it */
 };
 
 struct shs_attachment {
@@ -165,6 +190,8 @@ struct shs_attachment {
 	struct shs_thread_info *cycle;	/* [l] SHS_INIT_DETECT: why it was refused last */
 	u32 cycle_length;		/* [l] 0: it never was */
 	u64 *added;			/* [l] SHS_INIT_LIVE: by the kernel in its name */
+	u32 held;			/* [l] semaphore: permits that its death gives back */
+	struct shs_parties parties;	/* [l] barrier */
 	kuid_t uid;			/* whom private_mem is charged to */
 	char comm[16];
 };
@@ -241,6 +268,13 @@ struct shs_object {
 			u32 owner;		/* id while RUNNING */
 			bool died;		/* a runner died, none since */
 		} once;
+		struct {
+			u32 held;		/* of all attachments */
+		} semaphore;
+		struct {
+			u64 generation;		/* so many have ended */
+			bool broken;
+		} barrier;
 	};
 	union {
 		struct mutex mutex;		/* mutex, cell */
@@ -288,6 +322,10 @@ void shs_dequeue(struct shs_object *obj, struct shs_waiter *w);
 void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result,
 		struct shs_wakes *wakes);
 void shs_kick_head(struct shs_object *obj, struct shs_wakes *wakes);
+void shs_tell_done(struct shs_wakes *wakes);
+bool shs_is_leaving(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes);
+struct shs_waiter *shs_head(struct shs_object *obj, struct shs_wakes *wakes);
+u32 shs_cancel(struct shs_object *obj, const void *process, u64 call, struct shs_wakes *wakes);
 u64 shs_lanes_in_use(const struct shs_attachment *att);
 void shs_tell_lost(struct shs_object *obj, struct shs_wakes *wakes);
 
@@ -377,6 +415,8 @@ extern const struct shs_kind_ops shs_once_ops;
 extern const struct shs_kind_ops shs_condvar_ops;
 extern const struct shs_kind_ops shs_counter_ops;
 extern const struct shs_kind_ops shs_atomic_ops;
+extern const struct shs_kind_ops shs_semaphore_ops;
+extern const struct shs_kind_ops shs_barrier_ops;
 
 const struct shs_kind_ops *shs_kind_ops(u32 kind);
 
@@ -391,7 +431,7 @@ u64 shs_number_wrap(u32 type, u64 v);
 u64 shs_number_load(u32 type, const void *p);
 void shs_number_store(u32 type, void *p, u64 v);
 
-/* The value in place, or the first of two slots; of a once it is in control. */
+/* The value in place, or the first of two slots; without shared it is in control. */
 static inline void *shs_value(const struct shs_object *obj)
 {
 	return (obj->shared ? (void *)obj->shared : (void *)obj->control) + SHS_VALUE_OFFSET;
@@ -424,6 +464,7 @@ int shs_rwlock_convert(struct shs_object *obj, struct shs_waiter *w, u32 to);
 u32 shs_rwlock_readers(struct shs_object *obj);
 void shs_rwlock_see_all(struct shs_object *obj);
 u32 shs_rwlock_writer(const struct shs_object *obj);
+bool shs_rwlock_reads(const struct shs_attachment *att);
 
 /*
  * A place in a condvar's queue that outlives the system call: a waiter that a
@@ -438,6 +479,7 @@ struct shs_ticket {
 	struct file *mutex_file;	/* keeps again.att */
 	bool expired;			/* deadline passed while it was queued [l] */
 	bool requeued;			/* a notify queued again for it [l] */
+	struct shs_request *request;	/* w.by_ring, if no thread sleeps on it */
 };
 
 int shs_condvar_bind(struct shs_object *obj, u64 mutex_serial);
@@ -448,6 +490,12 @@ void shs_ticket_forgo(struct shs_object *obj, struct shs_ticket *t, struct shs_w
 u32 shs_condvar_notify(struct shs_object *obj, u64 count, struct shs_wakes *wakes);
 u32 shs_once_state(const struct shs_object *obj);
 int shs_once_finish(struct shs_object *obj, u32 id, bool done, const void *value);
+int shs_semaphore_new(u32 *value);
+u32 shs_semaphore_bound(const struct shs_object *obj);
+int shs_barrier_new(const u32 *value);
+int shs_barrier_leave(struct shs_attachment *att);
+void shs_barrier_set(struct shs_object *obj, u32 parties);
+void shs_barrier_reset(struct shs_object *obj, struct shs_wakes *wakes);
 int shs_forget_death(struct shs_object *obj);
 int shs_recover(struct shs_object *obj, struct shs_attachment *att);
 int shs_watch(struct shs_attachment *att, u32 flags);

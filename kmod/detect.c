@@ -175,7 +175,7 @@ static void record(struct shs_attachment *att, const struct shs_waiter *last)
 
 void shs_graph_wait(struct shs_object *obj, struct shs_waiter *w)
 {
-	if (!obj->graph)
+	if (!obj->graph || w->by_ring)
 		return;
 	w->step.obj = obj;
 	list_add_tail(&w->step.node, bucket(obj->graph, w->thread));
@@ -183,7 +183,7 @@ void shs_graph_wait(struct shs_object *obj, struct shs_waiter *w)
 
 void shs_graph_leave(struct shs_object *obj, struct shs_waiter *w)
 {
-	if (obj->graph)
+	if (obj->graph && !w->by_ring)
 		list_del_init(&w->step.node);
 }
 
@@ -193,7 +193,7 @@ bool shs_graph_closes(struct shs_object *obj, struct shs_waiter *w)
 	struct shs_waiter *last;
 
 	lockdep_assert_held(&obj->lock);
-	if (!obj->graph || w->patient)
+	if (!obj->graph || w->patient || w->by_ring)
 		return false;
 	spin_lock(&obj->graph->lock);
 	last = search(obj->graph, w);

@@ -11,7 +11,11 @@ long shs_abi(void __user *argp)
 	if (ret)
 		return ret;
 	a.abi_level = SHS_ABI_LEVEL;
-	a.features = IS_ENABLED(CONFIG_IO_URING) ? SHS_FEATURE_URING : 0;
+	a.features = SHS_FEATURE_SEMAPHORE | SHS_FEATURE_BARRIER;
+	if (IS_ENABLED(CONFIG_IO_URING))
+		a.features |= SHS_FEATURE_URING | SHS_FEATURE_URING_WAIT;
+	if (SHS_URING_ASYNC)
+		a.features |= SHS_FEATURE_ASYNC;
 	return shs_copy_out(argp, &a, sizeof(a));
 }
 
@@ -29,10 +33,19 @@ static u32 holder_id(const struct shs_object *obj)
 	case SHS_KIND_ATOMIC:
 	case SHS_KIND_COUNTER:
 	case SHS_KIND_CONDVAR:
+	case SHS_KIND_SEMAPHORE:	/* of many */
+	case SHS_KIND_BARRIER:
 	case SHS_KIND_NONE:
 		break;
 	}
 	return 0;
+}
+
+/* Read locks or permits. */
+static u32 held_by_many(struct shs_object *obj)
+{
+	return obj->kind == SHS_KIND_RWLOCK ? shs_rwlock_readers(obj) :
+	       obj->kind == SHS_KIND_SEMAPHORE ? obj->semaphore.held : 0;
 }
 
 /* The attachment of the owner, writer, upgrader or initialiser, or NULL. */
@@ -56,6 +69,10 @@ static u32 state_bits(const struct shs_object *obj)
 
 	if (obj->kind == SHS_KIND_RWLOCK && obj->rwlock.upgrader)
 		state |= SHS_STATE_UPGRADABLE;
+	if (obj->kind == SHS_KIND_SEMAPHORE && obj->semaphore.held)
+		state |= SHS_STATE_HELD;
+	if (obj->kind == SHS_KIND_BARRIER && obj->barrier.broken)
+		state |= SHS_STATE_BROKEN;
 
 	if ((obj->kind == SHS_KIND_MUTEX && shs_mutex_died(obj)) ||
 	    (obj->kind == SHS_KIND_RWLOCK && obj->rwlock.died) ||
@@ -110,7 +127,7 @@ static void get_info(struct shs_object *obj, struct shs_ioc_info *i)
 	i->attachments = obj->attachments;
 	i->waiters = obj->waiters;
 	i->state = state_bits(obj);
-	i->readers = obj->kind == SHS_KIND_RWLOCK ? shs_rwlock_readers(obj) : 0;
+	i->readers = held_by_many(obj);
 	get_holder(obj, i);
 	i->created_ns = obj->created_ns;
 	i->deaths = obj->death.deaths;
@@ -185,7 +202,8 @@ long shs_meta(struct shs_object *obj, void __user *argp)
 static const char * const kind_name[] = {
 	[SHS_KIND_ATOMIC] = "atomic", [SHS_KIND_COUNTER] = "counter", [SHS_KIND_MUTEX] = "mutex",
 	[SHS_KIND_RWLOCK] = "rwlock", [SHS_KIND_CONDVAR] = "condvar", [SHS_KIND_ONCE] = "once",
-	[SHS_KIND_CELL] = "cell",
+	[SHS_KIND_CELL] = "cell", [SHS_KIND_SEMAPHORE] = "semaphore",
+	[SHS_KIND_BARRIER] = "barrier",
 };
 
 static const char * const type_name[] = {

@@ -9,25 +9,31 @@ static bool pad_is_zero(const u8 *pad, size_t n)
 }
 
 /*
- * Whether the thread slot of the lane's number says that the lane is this thread's
+ * Whether the thread slot of the lane's number says that the lane is the thread's
  * own.  The process writes these itself: a hint, by which it may fool itself only.
  */
-static bool is_own_lane(const struct shs_attachment *att, u32 lane)
+static bool is_own_lane(const struct shs_attachment *att, u32 lane, struct pid *thread)
 {
 	const struct shs_thread *slot = att->private_mem + SHS_LANES_OFFSET +
 					att->obj->geo.lanes_bytes;
 
-	return lane < SHS_THREADS_MAX && READ_ONCE(slot[lane].tid) == task_pid_vnr(current);
+	return lane < SHS_THREADS_MAX && READ_ONCE(slot[lane].tid) == pid_vnr(thread);
+}
+
+static bool is_lock(u32 kind)
+{
+	return kind == SHS_KIND_MUTEX || kind == SHS_KIND_RWLOCK || kind == SHS_KIND_CELL ||
+	       kind == SHS_KIND_SEMAPHORE;
 }
 
 /* What mode and lane mean for this kind; fills w. */
-static int fill_waiter(struct shs_waiter *w, struct shs_attachment *att, u32 mode, u32 lane)
+static int fill_waiter(struct shs_waiter *w, struct shs_attachment *att, u32 mode, u32 lane,
+		       const struct shs_door *door)
 {
 	const struct shs_object *obj = att->obj;
 	bool read = mode == SHS_MODE_READ;
 
-	if (obj->kind != SHS_KIND_MUTEX && obj->kind != SHS_KIND_RWLOCK &&
-	    obj->kind != SHS_KIND_CELL)
+	if (!is_lock(obj->kind))
 		return -EOPNOTSUPP;
 	if (mode > SHS_MODE_UPGRADABLE ||
 	    (mode != SHS_MODE_EXCLUSIVE && obj->kind != SHS_KIND_RWLOCK))
@@ -37,37 +43,63 @@ static int fill_waiter(struct shs_waiter *w, struct shs_attachment *att, u32 mod
 	if (!read && !att->may_write)
 		return -EACCES;
 	w->att = att;
-	w->thread = task_pid(current);
+	w->thread = shs_caller(door);
 	w->mode = mode;
 	w->lane = read ? array_index_nospec(lane, obj->geo.lanes) : 0;
-	w->own_lane = read && is_own_lane(att, w->lane);
+	w->own_lane = read && is_own_lane(att, w->lane, w->thread);
 	return 0;
 }
 
-long shs_lock(struct shs_attachment *att, void __user *argp)
+/* How many permits, of a semaphore; what else there is has none. */
+static int fill_permits(struct shs_waiter *w, const struct shs_ioc_lock *l)
+{
+	const struct shs_object *obj = w->att->obj;
+
+	if (obj->kind != SHS_KIND_SEMAPHORE)
+		return l->permits || l->flags & SHS_LOCK_NO_UNDO ? -EINVAL : 0;
+	if (l->permits > shs_semaphore_bound(obj))
+		return -EINVAL;
+	w->permits = l->permits ?: 1;
+	w->no_undo = l->flags & SHS_LOCK_NO_UNDO;
+	return 0;
+}
+
+/* The first published struct ended before permits. */
+static int lock_in(struct shs_ioc_lock *l, void __user *argp)
+{
+	int ret;
+
+	static_assert(SHS_LOCK_NO_UNDO == SHS_UNLOCK_NO_UNDO);
+	ret = shs_copy_in_from(l, sizeof(*l), offsetof(struct shs_ioc_lock, permits), argp);
+	if (ret)
+		return ret;
+	return l->notice || !pad_is_zero(l->pad, sizeof(l->pad)) ? -EINVAL : 0;
+}
+
+long shs_lock(struct shs_attachment *att, void __user *argp, struct shs_door *door)
 {
 	struct shs_waiter w = { };
 	struct shs_ioc_lock l;
 	struct shs_deadline d;
 	int ret;
 
-	ret = shs_copy_in(&l, sizeof(l), argp);
+	ret = lock_in(&l, argp);
 	if (ret)
 		return ret;
-	if (l.flags & ~(SHS_LOCK_NOWAIT | SHS_LOCK_RECURSIVE) ||
-	    !pad_is_zero(l.pad, sizeof(l.pad)))
+	if (l.flags & ~(SHS_LOCK_NOWAIT | SHS_LOCK_RECURSIVE | SHS_LOCK_NO_UNDO))
 		return -EINVAL;
 	ret = shs_deadline_set(&d, l.deadline, l.clock) ?:
-	      fill_waiter(&w, att, l.mode, l.lane);
+	      fill_waiter(&w, att, l.mode, l.lane, door) ?: fill_permits(&w, &l);
 	if (ret)
 		return ret;
 	if (l.flags & SHS_LOCK_RECURSIVE && l.mode != SHS_MODE_READ)
 		return -EINVAL;
 	w.recursive = l.flags & SHS_LOCK_RECURSIVE;
-	return shs_acquire(att->obj, &w, l.flags & SHS_LOCK_NOWAIT ? NULL : &d);
+	w.call = (uintptr_t)argp;
+	return shs_wait(att->obj, &w, l.flags & SHS_LOCK_NOWAIT ? NULL : &d, door);
 }
 
-long shs_unlock(struct shs_attachment *att, void __user *argp)
+long shs_unlock(struct shs_attachment *att, void __user *argp, struct shs_door *door)
 {
 	struct shs_object *obj = att->obj;
 	const struct shs_kind_ops *ops;
@@ -76,17 +108,19 @@ long shs_unlock(struct shs_attachment *att, void __user *argp)
 	struct shs_ioc_lock l;
 	int ret;
 
-	ret = shs_copy_in(&l, sizeof(l), argp);
+	ret = lock_in(&l, argp);
 	if (ret)
 		return ret;
-	if (l.flags & ~(SHS_UNLOCK_FAIR | SHS_UNLOCK_ABANDON | SHS_UNLOCK_RETURNED) ||
-	    l.deadline || l.clock || !pad_is_zero(l.pad, sizeof(l.pad)))
+	if (l.flags & ~(SHS_UNLOCK_FAIR | SHS_UNLOCK_ABANDON | SHS_UNLOCK_RETURNED |
+			SHS_UNLOCK_NO_UNDO) ||
+	    l.deadline || l.clock)
 		return -EINVAL;
-	ret = fill_waiter(&w, att, l.mode, l.lane);
+	ret = fill_waiter(&w, att, l.mode, l.lane, door) ?: fill_permits(&w, &l);
 	if (ret)
 		return ret;
 	if ((l.flags & SHS_UNLOCK_FAIR && obj->kind != SHS_KIND_MUTEX) ||
-	    (l.flags & SHS_UNLOCK_ABANDON && l.mode == SHS_MODE_READ) ||
+	    (l.flags & SHS_UNLOCK_ABANDON &&
+	     (l.mode == SHS_MODE_READ || obj->kind == SHS_KIND_SEMAPHORE)) ||
 	    (l.flags & SHS_UNLOCK_RETURNED && l.mode != SHS_MODE_READ))
 		return -EINVAL;
 	ops = shs_kind_ops(obj->kind);
@@ -128,37 +162,42 @@ static bool can_convert(u32 from, u32 to)
 	       (from == SHS_MODE_EXCLUSIVE && to == SHS_MODE_READ);
 }
 
-long shs_convert(struct shs_attachment *att, void __user *argp)
+long shs_convert(struct shs_attachment *att, void __user *argp, struct shs_door *door)
 {
 	struct shs_waiter w = { };
 	struct shs_ioc_convert c;
 	struct shs_deadline d;
 	int ret;
 
-	ret = shs_copy_in(&c, sizeof(c), argp);
+	ret = shs_copy_in_from(&c, sizeof(c), offsetof(struct shs_ioc_convert, pad1), argp);
 	if (ret)
 		return ret;
 	if (c.flags & ~SHS_LOCK_NOWAIT || c.pad0 || !pad_is_zero(c.pad, sizeof(c.pad)) ||
-	    !can_convert(c.from, c.to) ||
+	    c.pad1 || c.notice || !can_convert(c.from, c.to) ||
 	    (c.to != SHS_MODE_EXCLUSIVE && (c.flags || c.deadline || c.clock)))
 		return -EINVAL;
 	if (att->obj->kind != SHS_KIND_RWLOCK)
 		return -EOPNOTSUPP;
-	ret = shs_deadline_set(&d, c.deadline, c.clock) ?: fill_waiter(&w, att, c.to, c.lane);
+	ret = shs_deadline_set(&d, c.deadline, c.clock) ?:
+	      fill_waiter(&w, att, c.to, c.lane, door);
 	if (ret)
 		return ret;
 	if (c.to == SHS_MODE_EXCLUSIVE) {
 		w.upgrade = true;
-		return shs_acquire(att->obj, &w, c.flags & SHS_LOCK_NOWAIT ? NULL : &d);
+		w.call = (uintptr_t)argp;
+		return shs_wait(att->obj, &w, c.flags & SHS_LOCK_NOWAIT ? NULL : &d, door);
 	}
 	w.mode = c.from;
 	return weaken(att, &w, c.to);
 }
 
-static int once_begin(struct shs_attachment *att, struct shs_ioc_once *o)
+static int once_begin(struct shs_attachment *att, struct shs_ioc_once *o, void __user *argp,
+		      struct shs_door *door)
 {
 	struct shs_waiter w = {
 		.att = att,
+		.thread = shs_caller(door),
+		.call = (uintptr_t)argp,
 		.force = o->flags & SHS_ONCE_FORCE,
 		.watch = o->cmd == SHS_ONCE_WAIT,
 	};
@@ -167,7 +206,7 @@ static int once_begin(struct shs_attachment *att, struct shs_ioc_once *o)
 
 	if (ret)
 		return ret;
-	ret = shs_acquire(att->obj, &w, o->flags & SHS_ONCE_NOWAIT ? NULL : &d);
+	ret = shs_wait(att->obj, &w, o->flags & SHS_ONCE_NOWAIT ? NULL : &d, door);
 	o->state = w.reply;
 	return ret;
 }
@@ -247,8 +286,7 @@ long shs_watch_locks(struct shs_attachment *att, void __user *argp)
 		return ret;
 	if (w.flags & ~(SHS_WATCH_ON | SHS_WATCH_FREEZE) || w.flags == SHS_WATCH_FREEZE)
 		return -EINVAL;
-	if (obj->kind != SHS_KIND_MUTEX && obj->kind != SHS_KIND_RWLOCK &&
-	    obj->kind != SHS_KIND_CELL)
+	if (!is_lock(obj->kind))
 		return -EOPNOTSUPP;
 	if (!att->may_write)
 		return -EACCES;
@@ -260,17 +298,18 @@ long shs_watch_locks(struct shs_attachment *att, void __user *argp)
 	return ret;
 }
 
-long shs_once(struct shs_attachment *att, void __user *argp)
+long shs_once(struct shs_attachment *att, void __user *argp, struct shs_door *door)
 {
 	struct shs_ioc_once o;
 	bool waits;
 	int ret;
 
-	ret = shs_copy_in(&o, sizeof(o), argp);
+	ret = shs_copy_in_from(&o, sizeof(o), offsetof(struct shs_ioc_once, pad1), argp);
 	if (ret)
 		return ret;
 	waits = o.cmd == SHS_ONCE_BEGIN || o.cmd == SHS_ONCE_WAIT;
 	if (o.cmd > SHS_ONCE_WAIT || o.state || !pad_is_zero(o.pad, sizeof(o.pad)) ||
+	    o.pad1 || o.notice ||
 	    o.flags & ~(SHS_ONCE_NOWAIT | SHS_ONCE_FORCE) ||
 	    (!waits && (o.flags || o.deadline || o.clock)) ||
 	    (o.cmd == SHS_ONCE_WAIT && o.flags & SHS_ONCE_FORCE))
@@ -283,7 +322,9 @@ long shs_once(struct shs_attachment *att, void __user *argp)
 	ret = shs_copy_out(argp, &o, sizeof(o));
 	if (ret)
 		return ret;
-	ret = waits ? once_begin(att, &o) : once_finish(att, &o);
+	ret = waits ? once_begin(att, &o, argp, door) : once_finish(att, &o);
+	if (ret == -EIOCBQUEUED)	/* o is the command's now */
+		return ret;
 	shs_copy_out(argp, &o, sizeof(o));	/* committed: a racing munmap loses the reply */
 	return ret;
 }

@@ -65,12 +65,18 @@ int shs_struct_in(void *dst, size_t ksize, u32 usize, const void __user *argp)
 	return ret;
 }
 
-/* A struct whose first published size is its present one. */
-int shs_copy_in(void *dst, size_t ksize, void __user *argp)
+/* A struct whose first published size was min. */
+int shs_copy_in_from(void *dst, size_t ksize, size_t min, void __user *argp)
 {
 	u32 usize;
 
-	return shs_size_in(&usize, ksize, argp) ?: shs_struct_in(dst, ksize, usize, argp);
+	return shs_size_in(&usize, min, argp) ?: shs_struct_in(dst, ksize, usize, argp);
+}
+
+/* A struct whose first published size is its present one. */
+int shs_copy_in(void *dst, size_t ksize, void __user *argp)
+{
+	return shs_copy_in_from(dst, ksize, ksize, argp);
 }
 
 /* As much as the caller has, by the size it gave. */
@@ -98,6 +104,7 @@ static long object_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 			return -EACCES;
 		return shs_init(obj, argp);
 	case SHS_IOC_OP:
+	case SHS_IOC_CANCEL:
 	case SHS_IOC_BATCH:
 	case SHS_IOC_ATTACH:
 	case SHS_IOC_INFO:
@@ -113,7 +120,9 @@ static long object_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	switch (cmd) {
 	case SHS_IOC_OP:
 		ret = shs_size_in(&size, sizeof(struct shs_ioc_op), argp);
-		return ret ?: shs_op(file, NULL, argp, size, true);
+		return ret ?: shs_op(file, NULL, argp, size, NULL);
+	case SHS_IOC_CANCEL:
+		return shs_cancel_wait(obj, argp);
 	case SHS_IOC_BATCH:
 		return shs_batch(file, argp);
 	case SHS_IOC_ATTACH:
@@ -162,8 +171,11 @@ const struct file_operations shs_object_fops = {
 
 static int __init shstate_init(void)
 {
-	int ret = -ENOMEM;
+	int ret = IS_ENABLED(CONFIG_IO_URING) ? shs_requests_init() : 0;
 
+	if (ret)
+		return ret;
+	ret = -ENOMEM;
 	shs_object_cache = KMEM_CACHE(shs_object, SLAB_ACCOUNT);
 	shs_att_cache = KMEM_CACHE(shs_attachment, SLAB_ACCOUNT);
 	if (shs_object_cache && shs_att_cache)
@@ -171,6 +183,8 @@ static int __init shstate_init(void)
 	if (ret) {
 		kmem_cache_destroy(shs_att_cache);
 		kmem_cache_destroy(shs_object_cache);
+		if (IS_ENABLED(CONFIG_IO_URING))
+			shs_requests_exit();
 	}
 	return ret;
 }
@@ -178,6 +192,8 @@ static int __init shstate_init(void)
 static void __exit shstate_exit(void)
 {
 	unregister_filesystem(&shs_fs_type);
+	if (IS_ENABLED(CONFIG_IO_URING))
+		shs_requests_exit();
 	rcu_barrier();		/* inodes are freed by RCU */
 	kmem_cache_destroy(shs_att_cache);
 	kmem_cache_destroy(shs_object_cache);

@@ -35,9 +35,9 @@
  *
  * Fairness: a release with waiters kicks the head, which competes with newcomers for
  * the free word; a head older than SHS_HANDOFF_NS, or any head with SHS_INIT_FIFO or
- * by SHS_UNLOCK_FAIR, is made owner by the release itself.  For age not again within
- * that time: where all are old each release would else end in a switch to the next
- * process, by which they all grow older.
+ * by SHS_UNLOCK_FAIR, or one that no thread sleeps on, is made owner by the release
+ * itself.  For age not again within that time: where all are old each release would else
+ * end in a switch to the next process, by which they all grow older.
  *
  * Single operations share the owner SHS_ID_KERNEL among themselves (object->guard
  * orders them) as long as nobody is queued.  D survives their holding.
@@ -192,9 +192,24 @@ static bool hand_off(struct shs_object *obj, struct shs_waiter *head, u32 old,
 
 static bool is_due(const struct shs_object *obj, const struct shs_waiter *head)
 {
-	return obj->flags & SHS_INIT_FIFO || head->next ||
+	return obj->flags & SHS_INIT_FIFO || head->next || head->done ||
 	       (shs_time_since(head->since_ns) > SHS_HANDOFF_NS &&
 		(s64)(shs_now_ns() - obj->mutex.handed_ns) > SHS_HANDOFF_NS);
+}
+
+/* The word is rewritten without end: whoever can look for himself does so in time. */
+static void give_up(struct shs_object *obj, struct shs_wakes *wakes)
+{
+	struct shs_waiter *head;
+
+	while (!list_empty(&obj->queue)) {
+		head = list_first_entry(&obj->queue, struct shs_waiter, node);
+		if (!head->done) {
+			shs_kick_head(obj, wakes);
+			return;
+		}
+		shs_settle(obj, head, -EBUSY, wakes);
+	}
 }
 
 static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
@@ -216,10 +231,10 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 				return;
 			continue;
 		}
-		/* owned() may have repaired the owner and cancelled waiters */
-		if (list_empty(&obj->queue) || old != READ_ONCE(*word))
+		head = shs_head(obj, wakes);
+		/* a repair, here or by owned(), may have cancelled waiters */
+		if (!head || old != READ_ONCE(*word))
 			continue;
-		head = list_first_entry(&obj->queue, struct shs_waiter, node);
 		if (is_due(obj, head)) {
 			if (hand_off(obj, head, old, wakes))
 				return;
@@ -230,8 +245,7 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 		if (cmpxchg(word, old, new) == old)
 			return;
 	}
-	if (!list_empty(&obj->queue))
-		shs_kick_head(obj, wakes);
+	give_up(obj, wakes);
 }
 
 /*

@@ -217,6 +217,10 @@ static bool value_allowed(const struct shs_ioc_init *in, u64 bytes)
 		return none;
 	case SHS_KIND_CELL:
 		return data && bytes && bytes <= SHS_CELL_MAX;
+	case SHS_KIND_SEMAPHORE:
+		return in->type == SHS_TYPE_U32 && in->count == 2;
+	case SHS_KIND_BARRIER:
+		return in->type == SHS_TYPE_U32 && in->count == 1;
 	case SHS_KIND_NONE:
 		break;
 	}
@@ -236,6 +240,8 @@ static u32 flags_allowed(u32 kind)
 		return SHS_INIT_POISON | SHS_INIT_DONE;
 	case SHS_KIND_COUNTER:
 		return SHS_INIT_SATURATE | SHS_INIT_CHECK | SHS_INIT_SERIAL | SHS_INIT_LIVE;
+	case SHS_KIND_SEMAPHORE:
+		return SHS_INIT_FIFO;
 	}
 	return 0;
 }
@@ -284,6 +290,8 @@ static void set_geometry(struct shs_geometry *g, const struct shs_ioc_init *in)
 			g->lane_stride = ALIGN(g->value_size, 64);
 		break;
 	case SHS_KIND_ONCE:
+	case SHS_KIND_SEMAPHORE:
+	case SHS_KIND_BARRIER:
 		g->control_bytes += g->value_size;
 		break;
 	case SHS_KIND_RWLOCK:
@@ -302,10 +310,23 @@ static void set_geometry(struct shs_geometry *g, const struct shs_ioc_init *in)
 	g->lanes_bytes = g->lanes * g->lane_stride;
 }
 
+/* What the kind makes of its value: 0, or -EINVAL for one to begin with that it has not. */
+static int new_value(u32 kind, void *value)
+{
+	switch (kind) {
+	case SHS_KIND_SEMAPHORE:
+		return shs_semaphore_new(value);
+	case SHS_KIND_BARRIER:
+		return shs_barrier_new(value);
+	}
+	return 0;
+}
+
 /* Everything that can fail, into a shell of its own: the object is not touched yet. */
 static int prepare(struct shs_object *new, const struct shs_ioc_init *in)
 {
 	void *value;
+	int ret;
 
 	set_geometry(&new->geo, in);
 	new->data = kvzalloc(data_size(new), SHS_GFP);
@@ -321,6 +342,9 @@ static int prepare(struct shs_object *new, const struct shs_ioc_init *in)
 		if (!shs_bytes_valid(in->type, value, in->value_size))
 			return -ERANGE;
 	}
+	ret = new_value(in->kind, value);
+	if (ret)
+		return ret;
 	if (in->meta_size) {
 		new->meta = kvmalloc(in->meta_size, SHS_GFP);
 		if (!new->meta)

@@ -86,7 +86,10 @@ static void once_pass(struct shs_object *obj, struct shs_wakes *wakes)
 	lockdep_assert_held(&obj->lock);
 	if (is_running(obj, wakes))
 		return;
+again:
 	list_for_each_entry_safe(w, next, &obj->queue, node) {
+		if (shs_is_leaving(obj, w, wakes))
+			goto again;
 		ret = answer(obj, w);
 		if (ret == -EBUSY)
 			continue;

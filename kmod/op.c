@@ -34,6 +34,7 @@ enum {
 	MAY_RECOVER	= BIT(9),
 	NO_ACQUIRE	= BIT(10),	/* order cannot be ACQUIRE or ACQ_REL */
 	NO_RELEASE	= BIT(11),	/* order cannot be RELEASE or ACQ_REL */
+	MAY_BE_HELD	= BIT(12),	/* on a mutex or rwlock: SHS_OP_HELD */
 
 	BYTES		= BYTES_IN | BYTES_OUT,
 	RMW		= USES_INDEX | USES_ARG | READS | WRITES,
@@ -43,7 +44,7 @@ static const struct op_rule {
 	u16 kinds;
 	u16 uses;
 } rules[] = {
-	[SHS_OP_LOAD] = { K(ATOMIC) | K(CELL) | K(COUNTER) | K(ONCE),
+	[SHS_OP_LOAD] = { K(ATOMIC) | K(CELL) | K(COUNTER) | K(ONCE) | K(SEMAPHORE) | K(BARRIER),
 			  USES_INDEX | READS | BYTES_OUT | NO_RELEASE },
 	[SHS_OP_STORE] = { K(ATOMIC) | K(CELL),
 			   USES_INDEX | USES_ARG | WRITES | BYTES_IN | NO_ACQUIRE },
@@ -60,11 +61,13 @@ static const struct op_rule {
 	[SHS_OP_FETCH_MIN] = { K(ATOMIC), RMW },
 	[SHS_OP_FETCH_NOT] = { K(ATOMIC), USES_INDEX | READS | WRITES },
 	[SHS_OP_TAKE] = { K(CELL), READS | WRITES | BYTES_OUT },
-	[SHS_OP_ADD] = { K(COUNTER) | LOCKABLE, USES_INDEX | USES_ARG | WRITES | MAY_RECOVER },
+	[SHS_OP_ADD] = { K(COUNTER) | LOCKABLE,
+			 USES_INDEX | USES_ARG | WRITES | MAY_RECOVER | MAY_BE_HELD },
 	[SHS_OP_RESET] = { K(COUNTER), RMW },
 	[SHS_OP_PEEK] = { LOCKABLE, USES_INDEX | READS | BYTES_OUT },
-	[SHS_OP_READ] = { LOCKABLE, USES_INDEX | READS | BYTES_OUT },
-	[SHS_OP_WRITE] = { LOCKABLE, USES_INDEX | USES_ARG | WRITES | BYTES_IN | MAY_RECOVER },
+	[SHS_OP_READ] = { LOCKABLE, USES_INDEX | READS | BYTES_OUT | MAY_BE_HELD },
+	[SHS_OP_WRITE] = { LOCKABLE,
+			   USES_INDEX | USES_ARG | WRITES | BYTES_IN | MAY_RECOVER | MAY_BE_HELD },
 	[SHS_OP_NOTIFY] = { K(CONDVAR) | K(ATOMIC), USES_INDEX | USES_ARG | WRITES },
 	[SHS_OP_WAIT] = { K(ATOMIC), USES_INDEX | USES_EXPECTED | READS | NO_RELEASE },
 };
@@ -75,6 +78,8 @@ struct call {
 	struct shs_attachment *att;	/* that it came by, or NULL */
 	struct shs_ioc_op *op;
 	const struct op_rule *rule;
+	struct shs_door *door;		/* NULL: it may wait for a holder */
+	void __user *argp;		/* where op came from */
 	bool may_wait;
 	bool writable;		/* the file */
 	u8 *first;		/* what addr means, len bytes */
@@ -180,13 +185,16 @@ static int check(struct call *c)
 	if (!op->op || op->op >= ARRAY_SIZE(rules))
 		return -EINVAL;
 	c->rule = &rules[array_index_nospec(op->op, ARRAY_SIZE(rules))];
-	if (op->flags & ~(SHS_OP_BYTES | SHS_OP_NOWAIT | SHS_OP_RECOVER) || op->pad ||
-	    op->result || op->notice)
+	if (op->flags & ~(SHS_OP_BYTES | SHS_OP_NOWAIT | SHS_OP_RECOVER | SHS_OP_HELD) ||
+	    op->pad || op->result || op->notice)
 		return -EINVAL;
 	if (!(c->rule->kinds & BIT(c->obj->kind)))
 		return -EOPNOTSUPP;
 	if (op->flags & SHS_OP_RECOVER &&
 	    !(c->rule->uses & MAY_RECOVER && is_value_kind(c->obj->kind)))
+		return -EINVAL;
+	if (op->flags & SHS_OP_HELD && !(c->att && c->rule->uses & MAY_BE_HELD &&
+					 LOCKABLE & BIT(c->obj->kind)))
 		return -EINVAL;
 	ret = shs_deadline_set(&d, op->deadline, op->clock) ?: check_order(c);
 	if (ret)
@@ -366,18 +374,54 @@ static int try_peek(const struct call *c)
 	return run_locked(c, true);
 }
 
+/* Whether the attachment that it came by holds the value so that it may do this. */
+static bool holds(const struct call *c)
+{
+	const struct shs_attachment *att = c->att;
+	struct shs_object *obj = c->obj;
+
+	lockdep_assert_held(&obj->lock);
+	if (att->state != SHS_ATT_LIVE)
+		return false;
+	if (obj->kind == SHS_KIND_MUTEX)
+		return shs_mutex_owner(obj) == att->id;
+	return shs_rwlock_writer(obj) == att->id ||
+	       (c->op->op == SHS_OP_READ && shs_rwlock_reads(att));
+}
+
+/* Of a death he was told with the lock, so he is not refused for it. */
+static int run_held(const struct call *c)
+{
+	bool shared = c->obj->kind == SHS_KIND_RWLOCK && c->op->op == SHS_OP_READ;
+	struct shs_object *obj = c->obj;
+	int ret;
+
+	shs_guard_lock(obj, shared);
+	spin_lock(&obj->lock);
+	ret = holds(c) ? 0 : -EPERM;
+	if (!ret && c->op->flags & SHS_OP_RECOVER)
+		ret = shs_forget_death(obj);
+	spin_unlock(&obj->lock);
+	ret = ret ?: change_value(c);
+	shs_guard_unlock(obj, shared);
+	return ret;
+}
+
 static int run_value(const struct call *c)
 {
 	bool wait = c->may_wait && !(c->op->flags & SHS_OP_NOWAIT);
 	struct shs_waiter w = {
 		.mode = SHS_MODE_EXCLUSIVE,
 		.force = c->op->flags & SHS_OP_RECOVER,
+		.call = (uintptr_t)c->argp,
 	};
 	struct shs_deadline d;
 	int ret;
 
 	if (c->op->op == SHS_OP_PEEK)
 		return run_again(c, try_peek);
+	if (c->op->flags & SHS_OP_HELD)
+		return run_held(c);
 	if (c->op->op == SHS_OP_READ && c->obj->kind == SHS_KIND_RWLOCK)
 		w.mode = SHS_MODE_READ;
 	shs_deadline_set(&d, c->op->deadline, c->op->clock);
@@ -391,22 +435,26 @@ static int run_value(const struct call *c)
 
 /* ---- run, on kinds without a lock ---- */
 
-/* Every wake is a notify, which may be for an earlier value: look again. */
+/*
+ * Every wake is a notify, which may be for an earlier value: a thread looks again.  For
+ * who waits without one it is enough that the value was another with that notify.
+ */
 static int run_wait(const struct call *c)
 {
 	struct shs_waiter w = {
 		.index = c->op->index,
 		.expected = c->op->expected,
 		.counts = c->writable,
+		.call = (uintptr_t)c->argp,
 	};
-	bool wait = c->may_wait && !(c->op->flags & SHS_OP_NOWAIT);
+	bool wait = !(c->op->flags & SHS_OP_NOWAIT);
 	struct shs_deadline d;
 	int ret;
 
 	shs_deadline_set(&d, c->op->deadline, c->op->clock);
 	for (;;) {
 		w.state = SHS_QUEUED;
-		ret = shs_acquire(c->obj, &w, wait ? &d : NULL);
+		ret = shs_wait(c->obj, &w, wait ? &d : NULL, c->door);
 		if (ret || w.state != SHS_SETTLED)
 			return ret;
 	}
@@ -483,6 +531,15 @@ static int run_once(const struct call *c)
 	return ret;
 }
 
+/* A number in control, which calls alone change. */
+static int run_load(const struct call *c)
+{
+	spin_lock(&c->obj->lock);
+	c->op->result = shs_number_load(c->obj->type, number_at(c, shs_value(c->obj)));
+	spin_unlock(&c->obj->lock);
+	return 0;
+}
+
 static int run(const struct call *c)
 {
 	switch ((enum shs_kind)c->obj->kind) {
@@ -494,6 +551,9 @@ static int run(const struct call *c)
 		return run_notify(c);
 	case SHS_KIND_ONCE:
 		return run_once(c);
+	case SHS_KIND_SEMAPHORE:
+	case SHS_KIND_BARRIER:
+		return run_load(c);
 	case SHS_KIND_MUTEX:
 	case SHS_KIND_RWLOCK:
 	case SHS_KIND_CELL:
@@ -577,6 +637,8 @@ static int run_and_reply(const struct call *c, struct shs_ioc_op __user *to)
 	if (ret)
 		return ret;
 	ret = run(c);
+	if (ret == -EIOCBQUEUED)
+		return ret;
 	if (!ret || ret == -EREMCHG) {
 		out = buffers_out(c);
 		ret = ret ?: out;
@@ -608,17 +670,19 @@ static noinline int run_on_bytes(struct call *c, struct shs_ioc_op __user *to)
 
 /*
  * All doors: the ioctl of an object fd, or of an attachment's, and io_uring, where it
- * must not wait for a holder.  size is what the caller says the struct's size is.
+ * does not wait for a holder.  size is what the caller says the struct's size is.
  */
 long shs_op(struct file *file, struct shs_attachment *att, void __user *argp, u32 size,
-	    bool may_wait)
+	    struct shs_door *door)
 {
 	struct shs_ioc_op op;
 	struct call c = {
 		.obj = file_inode(file)->i_private,
 		.att = att,
 		.op = &op,
-		.may_wait = may_wait,
+		.door = door,
+		.argp = argp,
+		.may_wait = !door,
 		.writable = file->f_mode & FMODE_WRITE,
 	};
 	int ret;

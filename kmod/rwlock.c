@@ -179,6 +179,13 @@ static bool has_readers(struct shs_object *obj, struct shs_wakes *wakes)
 	return false;
 }
 
+/* Whether att reads, upgradable or not. */
+bool shs_rwlock_reads(const struct shs_attachment *att)
+{
+	lockdep_assert_held(&att->obj->lock);
+	return att->obj->rwlock.upgrader == att->id || lane_sum(att);
+}
+
 /* Readers that hold now, at most U32_MAX. */
 u32 shs_rwlock_readers(struct shs_object *obj)
 {
@@ -345,7 +352,7 @@ static void rw_pass(struct shs_object *obj, struct shs_wakes *wakes)
 	if (obj->lost)
 		shs_tell_lost(obj, wakes);
 	for (;;) {
-		head = list_first_entry_or_null(&obj->queue, struct shs_waiter, node);
+		head = shs_head(obj, wakes);
 		writer = head && head->mode == SHS_MODE_EXCLUSIVE;
 		WRITE_ONCE(obj->control->wpending, writer);
 		if (!head)

@@ -65,6 +65,8 @@ static inline bool shs_is_ready(const struct shs_object *obj)
 	return smp_load_acquire(&obj->kind) != SHS_KIND_NONE;	/* pairs with shs_init() */
 }
 
+struct shs_door;
+
 /* attach.c, map.c */
 extern struct kmem_cache *shs_att_cache;
 extern const struct file_operations shs_att_fops;
@@ -72,6 +74,8 @@ long shs_attach(struct file *file, struct shs_object *obj, void __user *argp);
 int shs_att_mmap(struct file *file, struct vm_area_struct *vma);
 void shs_process_name(char *name, const struct task_struct *task);
 int shs_att_check(const struct shs_attachment *att);
+long shs_att_call(struct shs_attachment *att, unsigned int cmd, void __user *argp,
+		  struct shs_door *door);
 
 /* wait.c */
 #define SHS_ROOT_INO	1	/* inode number of the directory; an object's is its serial */
@@ -88,29 +92,76 @@ int shs_acquire(struct shs_object *obj, struct shs_waiter *w, const struct shs_d
 int shs_acquire_queued(struct shs_object *obj, struct shs_waiter *w,
 		       const struct shs_deadline *d);
 void shs_release_waiter(struct shs_object *obj, struct shs_waiter *w);
+int shs_give_back(struct shs_object *obj, struct shs_waiter *w, int result);
+
+/*
+ * How a command came by io_uring; where functions take one, NULL is a call of the
+ * thread itself, which sleeps.
+ */
+struct shs_door {
+	struct io_uring_cmd *cmd;
+	unsigned int issue_flags;
+	struct pid *thread;	/* that submitted it; owns what it is granted */
+	void __user *argp;
+	/* in the struct at argp, 0: none */
+	size_t notice_at;	/* what else -EOWNERDEAD would say */
+	size_t state_at;	/* waiter->reply */
+	size_t generation_at;	/* waiter->generation */
+	bool retry;		/* -EAGAIN is for a worker: come again from there */
+};
+
+static inline struct pid *shs_caller(const struct shs_door *door)
+{
+	return door ? door->thread : task_pid(current);
+}
+
+int shs_wait(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d,
+	     struct shs_door *door);
+long shs_cancel_wait(struct shs_object *obj, void __user *argp);
 
 /* lock.c */
-long shs_lock(struct shs_attachment *att, void __user *argp);
-long shs_unlock(struct shs_attachment *att, void __user *argp);
-long shs_convert(struct shs_attachment *att, void __user *argp);
-long shs_once(struct shs_attachment *att, void __user *argp);
+long shs_lock(struct shs_attachment *att, void __user *argp, struct shs_door *door);
+long shs_unlock(struct shs_attachment *att, void __user *argp, struct shs_door *door);
+long shs_convert(struct shs_attachment *att, void __user *argp, struct shs_door *door);
+long shs_once(struct shs_attachment *att, void __user *argp, struct shs_door *door);
 long shs_recover_value(struct shs_attachment *att, void __user *argp);
 long shs_watch_locks(struct shs_attachment *att, void __user *argp);
 
 /* condwait.c */
-long shs_condvar_wait(struct shs_attachment *att, void __user *argp);
+long shs_condvar_wait(struct shs_attachment *att, void __user *argp, struct shs_door *door);
 void shs_tickets_free(struct shs_attachment *att);
+int shs_ticket_end(struct shs_ticket *t, bool pass);
+
+/* barwait.c */
+long shs_barrier(struct shs_attachment *att, void __user *argp, struct shs_door *door);
 
 /* op.c */
 int shs_op_run(struct shs_object *obj, struct shs_ioc_op *op, bool may_wait);
 long shs_op(struct file *file, struct shs_attachment *att, void __user *argp, u32 size,
-	    bool may_wait);
+	    struct shs_door *door);
 
 /* batch.c */
 long shs_batch(struct file *file, void __user *argp);
 
 /* uring.c */
 int shs_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags);
+bool shs_door_closed(const struct io_uring_cmd *cmd);
+int shs_first_try(struct shs_object *obj, struct shs_waiter *w, const struct shs_door *door);
+int shs_door_end(const struct shs_door *door, const struct shs_waiter *w, int ret);
+
+/* request.c, or where io_uring cannot cancel, worker.c */
+int shs_door_wait(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d,
+		  struct shs_door *door);
+struct shs_request *shs_request_new(struct shs_object *obj, struct shs_door *door);
+void shs_request_free(struct shs_request *r);
+bool shs_request_limit(const struct shs_object *obj, bool may_write);
+int shs_request_ticket(struct shs_request *r, struct shs_ticket *t,
+		       const struct shs_deadline *d, unsigned int issue_flags);
+void shs_request_cancel(struct io_uring_cmd *cmd);
+int shs_worker_begin(struct shs_door *door);
+void shs_worker_end(void);
+int shs_requests_init(void);
+void shs_requests_exit(void);
 
 /* text.c */
 ssize_t shs_text_read(struct file *file, char __user *buf, size_t len, loff_t *pos);
@@ -134,6 +185,7 @@ void shs_show_object(struct seq_file *m, struct shs_object *obj, bool readable);
 int shs_size_in(u32 *usize, size_t min, void __user *argp);
 int shs_struct_in(void *dst, size_t ksize, u32 usize, const void __user *argp);
 int shs_copy_in(void *dst, size_t ksize, void __user *argp);
+int shs_copy_in_from(void *dst, size_t ksize, size_t min, void __user *argp);
 int shs_copy_out(void __user *argp, const void *src, size_t ksize);
 
 #endif

@@ -109,6 +109,8 @@ static int append_kind(struct line *l, struct shs_object *obj, u8 *copy)
 		append_counter(l, obj);
 		break;
 	case SHS_KIND_ATOMIC:
+	case SHS_KIND_SEMAPHORE:
+	case SHS_KIND_BARRIER:
 		shs_guard_lock(obj, true);	/* keeps the cells in place */
 		append_value(l, obj, shs_value(obj));
 		shs_guard_unlock(obj, true);
@@ -163,6 +165,8 @@ static u32 write_op(u32 kind, bool add)
 		return add ? 0 : SHS_OP_STORE;
 	case SHS_KIND_CONDVAR:
 	case SHS_KIND_ONCE:
+	case SHS_KIND_SEMAPHORE:
+	case SHS_KIND_BARRIER:
 	case SHS_KIND_NONE:
 		break;
 	}

@@ -80,6 +80,15 @@ static void add_reader(struct list *l, const struct shs_attachment *att)
 		add_holder(l, att, NULL, false, SHS_MODE_READ, 0, others);
 }
 
+/* Readers, or who has permits, of which no thread is known. */
+static void add_one_of_many(struct list *l, const struct shs_attachment *att)
+{
+	if (l->obj->kind == SHS_KIND_RWLOCK)
+		add_reader(l, att);
+	else if (att->held)
+		add_holder(l, att, NULL, false, SHS_MODE_EXCLUSIVE, 0, att->held);
+}
+
 static void add_waiters(struct list *l)
 {
 	struct shs_thread_info entry;
@@ -98,10 +107,10 @@ static void list_threads(struct list *l, struct shs_object *obj)
 
 	spin_lock(&obj->lock);
 	add_exclusive(l);
-	if (obj->kind == SHS_KIND_RWLOCK)
+	if (obj->kind == SHS_KIND_RWLOCK || obj->kind == SHS_KIND_SEMAPHORE)
 		shs_for_each_att(obj, id, att)
 			if (att->state == SHS_ATT_LIVE)
-				add_reader(l, att);
+				add_one_of_many(l, att);
 	add_waiters(l);
 	spin_unlock(&obj->lock);
 }

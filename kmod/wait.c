@@ -50,6 +50,7 @@ void shs_wakes_flush(struct shs_wakes *wakes)
 		put_task_struct(wakes->task[i]);
 	}
 	wakes->n = 0;
+	shs_tell_done(wakes);
 }
 
 /* Offset of the caller's time namespace from the host's clock. */
@@ -104,7 +105,7 @@ void shs_describe(struct shs_thread_info *info, const struct shs_object *obj,
 		.pid = w->att ? pid_vnr(w->att->pid) : w->task ? task_tgid_vnr(w->task) : 0,
 		.tid = pid_vnr(w->thread),
 		.since_ns = w->since_ns + shs_clock_offset(CLOCK_MONOTONIC),
-		.count = 1,
+		.count = w->permits ?: 1,
 		.object = obj->serial,
 	};
 	if (w->att)
@@ -219,7 +220,8 @@ int shs_acquire(struct shs_object *obj, struct shs_waiter *w, const struct shs_d
 	int ret;
 
 	w->task = current;
-	w->thread = task_pid(current);
+	w->thread = w->thread ?: task_pid(current);
+	w->process = current->mm;
 	w->since_ns = 0;
 	ret = enter(obj, w, d);
 	return ret == -EBUSY && d ? shs_acquire_queued(obj, w, d) : ret;
@@ -234,6 +236,59 @@ int shs_acquire_queued(struct shs_object *obj, struct shs_waiter *w, const struc
 		ret = leave(obj, w, shs_sleep(w, d));
 	while (ret == -EBUSY);
 	return ret;
+}
+
+/*
+ * The same by whatever door.  By io_uring also -EIOCBQUEUED: w was copied, and the
+ * command completes when it is settled.
+ */
+int shs_wait(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d,
+	     struct shs_door *door)
+{
+	return IS_ENABLED(CONFIG_IO_URING) && door ? shs_door_wait(obj, w, d, door) :
+						     shs_acquire(obj, w, d);
+}
+
+/* SHS_IOC_CANCEL */
+long shs_cancel_wait(struct shs_object *obj, void __user *argp)
+{
+	struct shs_wakes wakes = { };
+	struct shs_ioc_cancel c;
+	u32 n;
+	int ret;
+
+	ret = shs_copy_in(&c, sizeof(c), argp);
+	if (ret)
+		return ret;
+	if (c.flags || !c.addr)
+		return -EINVAL;
+	spin_lock(&obj->lock);
+	n = shs_cancel(obj, current->mm, c.addr, &wakes);
+	shs_pass(obj, &wakes);
+	spin_unlock(&obj->lock);
+	shs_wakes_flush(&wakes);
+	return n ? 0 : -ENOENT;
+}
+
+/*
+ * The result of a wait whose process cannot be told: a grant goes to the next, with its
+ * notice, as if w had been cancelled before.
+ */
+int shs_give_back(struct shs_object *obj, struct shs_waiter *w, int result)
+{
+	struct shs_wakes wakes = { };
+	bool notice;
+
+	if (result && result != -EOWNERDEAD)
+		return result;
+	spin_lock(&obj->lock);
+	/* what its thread locked once more meanwhile stays so */
+	notice = result == -EOWNERDEAD && !shs_mutex_is_nested(obj, w);
+	shs_kind_ops(obj->kind)->release(obj, w, notice, &wakes);
+	shs_pass(obj, &wakes);
+	spin_unlock(&obj->lock);
+	shs_wakes_flush(&wakes);
+	return -ECANCELED;
 }
 
 /* Ends the holding of a single operation. */

@@ -9,7 +9,7 @@ void box_init(struct box *b, u32 kind, u32 flags, unsigned int atts)
 	b->obj.kind = kind;
 	b->obj.flags = flags;
 	b->obj.control = &b->control.head;
-	if (kind != SHS_KIND_ONCE)
+	if (kind != SHS_KIND_ONCE && kind != SHS_KIND_SEMAPHORE && kind != SHS_KIND_BARRIER)
 		b->obj.shared = &b->shared.head;
 	b->obj.geo.lanes = BOX_LANES;
 	b->obj.geo.lane_stride = BOX_STRIDE;

@@ -83,6 +83,7 @@ void shs_wakes_flush(struct shs_wakes *wakes)
 	for (i = 0; i < wakes->n; i++)
 		wakes->task[i]->asleep = false;
 	wakes->n = 0;
+	shs_tell_done(wakes);
 }
 
 bool shs_mm_is_gone(const struct shs_attachment *att)
@@ -119,7 +120,7 @@ void shs_describe(struct shs_thread_info *info, const struct shs_object *obj,
 		.mode = w->mode,
 		.flags = SHS_THREAD_WAITS,
 		.tid = w->thread->nr,
-		.count = 1,
+		.count = w->permits ?: 1,
 		.object = obj->serial,
 	};
 }

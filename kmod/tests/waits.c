@@ -13,7 +13,18 @@ struct shs_deadline {
 
 static const struct shs_deadline some_deadline;
 
+/* All of them are calls. */
+struct shs_door;
+struct shs_request;
+#define shs_caller(door)	task_pid(current)
+#define SHS_URING_WORKERS	0
+#define shs_door_closed(cmd)	false
+#define shs_give_back(obj, w, ret)	(ret)
+
 struct condwait {
+	const struct shs_door *door;
+	struct shs_request *request;
+	u64 call;
 	struct shs_attachment *att;
 	struct shs_attachment *mutex;
 	struct file *mutex_file;
@@ -102,7 +113,7 @@ static bool go_on;
 static int resume_or_go_on(struct condwait *c);
 static int acquire_or_go_on(struct shs_object *obj, struct shs_waiter *w,
 			    const struct shs_deadline *d);
-static int gap_and_release_mutex(struct shs_attachment *att);
+static int gap_and_release_mutex(struct shs_attachment *att, const struct shs_door *door);
 void (*waits_gap)(void);
 
 static void gap(void)
@@ -115,12 +126,12 @@ static void gap(void)
 #undef release_mutex
 #undef resume
 #undef shs_acquire
-#undef ticket_end
+#undef shs_ticket_end
 
-static int gap_and_release_mutex(struct shs_attachment *att)
+static int gap_and_release_mutex(struct shs_attachment *att, const struct shs_door *door)
 {
 	gap();
-	return release_mutex(att);
+	return release_mutex(att, door);
 }
 
 static int resume_or_go_on(struct condwait *c)
@@ -176,12 +187,12 @@ int waits_condwait(struct condwait_call *call)
 
 void waits_drop_abandoned(struct shs_attachment *att)
 {
-	drop_abandoned(att);
+	drop_abandoned(att, NULL);
 }
 
 int waits_release_mutex(struct shs_attachment *att)
 {
-	return release_mutex(att);
+	return release_mutex(att, NULL);
 }
 
 int waits_sleep_on_ticket(struct shs_attachment *att, struct shs_ticket *t, int slept)

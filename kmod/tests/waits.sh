@@ -12,13 +12,13 @@ from() {
 }
 folder=$1 other=$2
 from wait.c refuse_deadlock enter leave shs_acquire_queued shs_acquire shs_release_waiter
-from condwait.c ticket_new ticket_free ticket_end shs_tickets_free find_own drop_abandoned \
-	release_mutex
+from condwait.c ticket_new ticket_free shs_ticket_end shs_tickets_free find_own is_abandoned \
+	drop_abandoned release_mutex
 echo '#define release_mutex gap_and_release_mutex'
-from condwait.c begin resume sleep_on_ticket
+from condwait.c queue_and_release sleeps_on begin resume sleep_on_ticket
 echo '#define resume resume_or_go_on'
 echo '#define shs_acquire acquire_or_go_on'
 from condwait.c end_requeue take_back
-echo '#define ticket_end(...) (gap(), ticket_end(__VA_ARGS__))'
+echo '#define shs_ticket_end(...) (gap(), shs_ticket_end(__VA_ARGS__))'
 from condwait.c condwait
 from op.c check_notice

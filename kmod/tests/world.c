@@ -225,6 +225,11 @@ static void returned(struct actor *a, int ret, bool waited)
 		check_lost(a, waited);
 		world_cycle(a);
 		break;
+	case -EPERM:
+		CHECK_EQ(world.obj.kind, SHS_KIND_BARRIER);
+		CHECK(!world.parties);
+		world_cycle(a);
+		break;
 	case -EACCES:
 		CHECK_EQ(world.obj.kind, SHS_KIND_ONCE);
 		CHECK(!att->may_write);
@@ -252,6 +257,10 @@ static void fill_waiter(const struct actor *a, struct shs_waiter *w)
 	w->recursive = a->mode == SHS_MODE_READ && a->does & NEST;
 	w->force = a->does & (FORCE | RECOVER);
 	w->watch = a->does & WATCH;
+	if (world.obj.kind != SHS_KIND_SEMAPHORE)
+		return;
+	w->permits = a->does & TWO ? 2 : 1;
+	w->no_undo = a->does & NO_UNDO;
 }
 
 void world_enter(struct actor *a, bool may_wait, bool upgrade)
@@ -642,7 +651,7 @@ static void end(void)
 		return;
 	}
 	for_each_actor(a)
-		if (a->state == WAITS && !a->w.watch)
+		if (a->state == WAITS && !a->w.watch && world.obj.kind != SHS_KIND_BARRIER)
 			env_fail("%s sleeps for ever", world_name(a));
 	world_kind->end();
 }
@@ -717,6 +726,11 @@ static void start_actor(struct actor *a)
 	p->att.may_write = !(s->does & RDONLY);
 }
 
+static bool is_in_control(u32 kind)
+{
+	return kind == SHS_KIND_ONCE || kind == SHS_KIND_SEMAPHORE || kind == SHS_KIND_BARRIER;
+}
+
 static void start(void)
 {
 	struct shs_object *obj = &world.obj;
@@ -725,8 +739,10 @@ static void start(void)
 	obj->kind = world_config->kind;
 	obj->flags = world_config->flags;
 	obj->control = &world.control.head;
-	if (obj->kind != SHS_KIND_ONCE)
+	if (!is_in_control(obj->kind))
 		obj->shared = &world.shared.head;
+	memcpy(&world.control.value, world_config->value, sizeof(world_config->value));
+	world.parties = world_config->value[0];
 	if (obj->kind == SHS_KIND_MUTEX)
 		obj->shared->word = shs_mutex_new_word(obj->flags);
 	obj->geo.lanes = LANES;
@@ -757,10 +773,15 @@ static struct explore explore = {
 
 static void prepare(const struct world_config *c)
 {
+	static const struct kind * const kinds[] = {
+		[SHS_KIND_MUTEX] = &mutex_kind, [SHS_KIND_CELL] = &mutex_kind,
+		[SHS_KIND_RWLOCK] = &rwlock_kind, [SHS_KIND_ONCE] = &once_kind,
+		[SHS_KIND_SEMAPHORE] = &semaphore_kind, [SHS_KIND_BARRIER] = &barrier_kind,
+	};
+
 	world_config = c;
 	explore.name = c->name;
-	world_kind = c->kind == SHS_KIND_RWLOCK ? &rwlock_kind :
-		     c->kind == SHS_KIND_ONCE ? &once_kind : &mutex_kind;
+	world_kind = kinds[c->kind];
 }
 
 void world_all(const struct world_config *c)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A world of one lock (mutex, cell, rwlock, once) and some processes.
+ * A world of one lock (mutex, cell, rwlock, once, semaphore) or barrier and some processes.
  *
  *   process   an attachment; runs until it is killed, then: its mm has no users, its
  *             mapping is closed, its file is released; or it unmaps and lives on
@@ -43,6 +43,11 @@ enum {
 	WATCH	= 1 << 15,	/* once: waits for the end only */
 	SPY	= 1 << 16,	/* watches the locks, now and then: shs_watch() */
 	FREEZE	= 1 << 17,	/* and lets nobody lock meanwhile */
+	TWO	= 1 << 18,	/* semaphore: two permits */
+	NO_UNDO	= 1 << 19,	/* semaphore: that its death does not give back */
+	LEAVE	= 1 << 20,	/* barrier: may leave, for good */
+	RESET	= 1 << 21,	/* barrier: may reset a broken one */
+	FEWER	= 1 << 22,	/* barrier: may make the parties fewer */
 };
 
 struct script {
@@ -59,6 +64,7 @@ struct world_config {
 	bool again;		/* processes attach anew after their death */
 	bool marks;		/* no lane is in use before it is marked or a call counts in it */
 	bool hostile;		/* scribbles over all that it can reach */
+	u32 value[2];		/* semaphore, barrier: as at INIT */
 	struct script script[ACTORS];
 };
 
@@ -101,6 +107,7 @@ struct process {
 	u8 state;
 	u8 spies;		/* SHS_WATCH_* */
 	bool unmapped;		/* no store reaches head and lanes */
+	u64 arrived;		/* barrier: last in the generation before this */
 	struct shs_private head;	/* then the lanes */
 	u64 lanes[LANES][8];
 };
@@ -122,6 +129,10 @@ struct world {
 	bool dirty;		/* somebody died holding, and that is to be told yet */
 	bool lost;		/* SHS_INIT_STRICT: nobody declared the value good */
 	bool done, poisoned;	/* once */
+	bool broken;		/* barrier, as all that follow */
+	u32 parties;
+	u64 generation;
+	u8 released, leaders;	/* who ended one by this step and returned */
 };
 
 extern struct world world;
@@ -143,7 +154,7 @@ struct kind {
 	void (*end)(void);
 };
 
-extern const struct kind mutex_kind, rwlock_kind, once_kind;
+extern const struct kind mutex_kind, rwlock_kind, once_kind, semaphore_kind, barrier_kind;
 extern const struct kind *world_kind;
 extern const struct world_config *world_config;
 

@@ -45,13 +45,24 @@ static void kill_process(struct process *p)
 		}
 }
 
+static bool is_news(void)
+{
+	switch ((enum shs_kind)world.obj.kind) {
+	case SHS_KIND_CELL:
+	case SHS_KIND_SEMAPHORE:
+	case SHS_KIND_BARRIER:	/* but to all */
+		return false;
+	default:
+		return !(world_config->flags & SHS_INIT_IGNORE);
+	}
+}
+
 /* Once its last user is gone, whatever it held is a death's. */
 static void note_death(const struct process *p)
 {
 	if (p->att.state != SHS_ATT_LIVE || !world_kind->owns(p))
 		return;
-	world.dirty |= world.obj.kind != SHS_KIND_CELL &&
-		       !(world_config->flags & SHS_INIT_IGNORE);
+	world.dirty |= is_news();
 	world.poisoned = world_config->flags & SHS_INIT_POISON;
 }
 

@@ -372,3 +372,146 @@ TEST(world_hostile)
 	world_random(&cell, 0x5eed0013, 80000);
 	world_random(&rwlock, 0x5eed0014, 150000);
 }
+
+TEST(world_semaphore)
+{
+	static const struct world_config three = {
+		.name = "two permits, three processes, two deaths", .kind = SHS_KIND_SEMAPHORE,
+		.kills = 2, .value = { 2, 2 },
+		.script = {
+			{ 0, 1, SLOW | TWO },
+			{ 1, 2, SLOW },
+			{ 2, 1, SLOW | TRY },
+		},
+	}, timeouts = {
+		.name = "timeouts, signals and a death", .kind = SHS_KIND_SEMAPHORE,
+		.kills = 1, .signals = 1, .ticks = 1, .value = { 2, 3 },
+		.script = {
+			{ 0, 1, SLOW },
+			{ 1, 1, SLOW | TWO | TIMED },
+			{ 2, 2, SLOW | TIMED },
+		},
+	}, threads = {
+		.name = "two threads of one process, an unmap", .kind = SHS_KIND_SEMAPHORE,
+		.kills = 1, .unmaps = 1, .value = { 2, 2 },
+		.script = {
+			{ 0, 1, SLOW | TWO },
+			{ 0, 2, SLOW },
+			{ 1, 1, SLOW | TWO },
+		},
+	}, no_undo = {
+		.name = "one without undo, two deaths", .kind = SHS_KIND_SEMAPHORE,
+		.kills = 2, .value = { 3, 3 },
+		.script = {
+			{ 0, 1, SLOW | NO_UNDO },
+			{ 1, 2, SLOW | TWO },
+			{ 2, 1, SLOW },
+		},
+	};
+
+	world_all(&three);
+	world_all(&timeouts);
+	world_all(&threads);
+	world_all(&no_undo);
+}
+
+TEST(world_semaphore_fifo)
+{
+	static const struct world_config fifo = {
+		.name = "strict order", .kind = SHS_KIND_SEMAPHORE, .flags = SHS_INIT_FIFO,
+		.kills = 1, .signals = 1, .value = { 2, 2 },
+		.script = {
+			{ 0, 1, SLOW },
+			{ 1, 2, SLOW | TWO | TIMED },
+			{ 2, 1, SLOW | TRY },
+			{ 3, 1, SLOW },
+		},
+	}, frozen = {
+		.name = "frozen", .kind = SHS_KIND_SEMAPHORE, .kills = 1, .watches = 2,
+		.value = { 2, 2 },
+		.script = {
+			{ 0, 2, SLOW | TWO },
+			{ 1, 1, SLOW | TRY },
+			{ 2, 1, SLOW | SPY | FREEZE },
+		},
+	};
+
+	world_all(&fifo);
+	world_all(&frozen);
+}
+
+TEST(world_semaphore_random)
+{
+	static const struct world_config busy = {
+		.name = "five actors, many deaths", .kind = SHS_KIND_SEMAPHORE,
+		.kills = 60, .unmaps = 20, .signals = 40, .ticks = 40, .again = true,
+		.value = { 3, 4 },
+		.script = {
+			{ 0, 60, SLOW | TWO | TIMED },
+			{ 0, 60, SLOW | TRY },
+			{ 1, 60, SLOW | TIMED },
+			{ 2, 60, SLOW | TWO | TRY },
+			{ 3, 60, SLOW },
+		},
+	};
+
+	world_random(&busy, 0x5eed0006, 100000);
+}
+
+TEST(world_barrier)
+{
+	static const struct world_config three = {
+		.name = "three parties, two deaths", .kind = SHS_KIND_BARRIER,
+		.kills = 2, .value = { 3 },
+		.script = {
+			{ 0, 2, SLOW },
+			{ 1, 2, SLOW },
+			{ 2, 2, SLOW },
+		},
+	}, timeouts = {
+		.name = "timeouts, signals and a death", .kind = SHS_KIND_BARRIER,
+		.kills = 1, .signals = 1, .value = { 2 },
+		.script = {
+			{ 0, 2, SLOW | TIMED },
+			{ 1, 2, SLOW },
+			{ 2, 2, SLOW },
+		},
+	}, leavers = {
+		.name = "one that leaves, two deaths", .kind = SHS_KIND_BARRIER,
+		.kills = 2, .value = { 3 },
+		.script = {
+			{ 0, 2, SLOW | LEAVE },
+			{ 1, 2, SLOW | TIMED | LEAVE },
+			{ 2, 2, SLOW },
+		},
+	}, reset = {
+		.name = "reset by two, two deaths", .kind = SHS_KIND_BARRIER,
+		.kills = 1, .unmaps = 1, .value = { 3 },
+		.script = {
+			{ 0, 2, SLOW | RESET | FEWER },
+			{ 1, 1, SLOW | RESET },
+			{ 2, 2, SLOW },
+		},
+	};
+
+	world_all(&three);
+	world_all(&timeouts);
+	world_all(&leavers);
+	world_all(&reset);
+}
+
+TEST(world_barrier_random)
+{
+	static const struct world_config busy = {
+		.name = "four parties, many deaths", .kind = SHS_KIND_BARRIER,
+		.kills = 60, .unmaps = 20, .signals = 40, .again = true, .value = { 3 },
+		.script = {
+			{ 0, 60, SLOW | TIMED | RESET },
+			{ 1, 60, SLOW | RESET },
+			{ 2, 60, SLOW | TIMED },
+			{ 3, 60, SLOW | RESET },
+		},
+	};
+
+	world_random(&busy, 0x5eed0007, 100000);
+}

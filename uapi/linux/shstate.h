@@ -32,8 +32,9 @@
 #define SHS_IOC_ABI		_IO(SHS_IOC_MAGIC, 0x00)	/* struct shs_ioc_abi */
 /* On an object fd. */
 #define SHS_IOC_INIT		_IO(SHS_IOC_MAGIC, 0x01)	/* struct shs_ioc_init */
-/* On an object fd, by IORING_OP_URING_CMD too (see shs_sqe); on an attachment fd. */
+/* On an object fd, on an attachment fd. */
 #define SHS_IOC_OP		_IO(SHS_IOC_MAGIC, 0x02)	/* struct shs_ioc_op */
+#define SHS_IOC_CANCEL		_IO(SHS_IOC_MAGIC, 0x09)	/* struct shs_ioc_cancel */
 /* On an object fd. */
 #define SHS_IOC_ATTACH		_IO(SHS_IOC_MAGIC, 0x03)	/* struct shs_ioc_attach */
 /* On an object fd or an attachment fd. */
@@ -52,6 +53,7 @@
 #define SHS_IOC_RECOVER		_IO(SHS_IOC_MAGIC, 0x15)	/* struct shs_ioc_recover */
 #define SHS_IOC_CYCLE		_IO(SHS_IOC_MAGIC, 0x16)	/* struct shs_ioc_cycle */
 #define SHS_IOC_WATCH		_IO(SHS_IOC_MAGIC, 0x17)	/* struct shs_ioc_watch */
+#define SHS_IOC_BARRIER		_IO(SHS_IOC_MAGIC, 0x18)	/* struct shs_ioc_barrier */
 
 /* What an object is. */
 enum shs_kind {
@@ -62,7 +64,9 @@ enum shs_kind {
 	SHS_KIND_RWLOCK,	/* value with readers or one writer */
 	SHS_KIND_CONDVAR,	/* waits beside a mutex; no value */
 	SHS_KIND_ONCE,		/* run once; may have a value, set with its end */
-	SHS_KIND_CELL		/* value swapped whole, never torn */
+	SHS_KIND_CELL,		/* value swapped whole, never torn */
+	SHS_KIND_SEMAPHORE,	/* permits; value: how many are there, bound */
+	SHS_KIND_BARRIER	/* parties that wait for each other; value u32: how many */
 };
 
 /* Type of one element of the value. */
@@ -84,6 +88,8 @@ enum shs_type {
 #define SHS_CELL_MAX		4096	/* bytes */
 #define SHS_COUNTER_MAX		512	/* elements */
 #define SHS_META_MAX		4096	/* bytes */
+#define SHS_SEMAPHORE_MAX	0x7fffffffU	/* permits; what a bound of 0 means */
+#define SHS_BARRIER_MAX		65536	/* parties */
 
 /* Waiting: absolute deadline in ns on one of these clocks. */
 enum shs_clock {
@@ -101,9 +107,13 @@ struct shs_ioc_abi {
 };
 
 #define SHS_FEATURE_URING	(1ULL << 0)	/* SHS_IOC_OP through io_uring */
+#define SHS_FEATURE_SEMAPHORE	(1ULL << 1)	/* SHS_KIND_SEMAPHORE */
+#define SHS_FEATURE_BARRIER	(1ULL << 2)	/* SHS_KIND_BARRIER, SHS_IOC_BARRIER */
+#define SHS_FEATURE_URING_WAIT	(1ULL << 3)	/* what waits, too; and SHS_IOC_CANCEL */
+#define SHS_FEATURE_ASYNC	(1ULL << 4)	/* such a wait needs no thread of the kernel's */
 
 /* flags of SHS_IOC_INIT */
-#define SHS_INIT_FIFO		(1U << 0)	/* mutex: strict queue order, no barging */
+#define SHS_INIT_FIFO		(1U << 0)	/* mutex, semaphore: strict queue order */
 #define SHS_INIT_POISON		(1U << 1)	/* once: a dead initialiser poisons */
 #define SHS_INIT_SATURATE	(1U << 2)	/* counter: stops at the ends of i64; no lanes */
 #define SHS_INIT_CHECK		(1U << 3)	/* counter: -ERANGE beyond them; no lanes */
@@ -117,7 +127,11 @@ struct shs_ioc_abi {
 #define SHS_INIT_DONE		(1U << 11)	/* once: done from the beginning */
 #define SHS_INIT_DETECT		(1U << 12)	/* mutex, rwlock: -EDEADLK for a wait without end */
 
-/* Requires a fd open for writing on an object not yet initialised (-EALREADY). */
+/*
+ * Requires a fd open for writing on an object not yet initialised (-EALREADY).
+ * A semaphore begins with at most bound permits, a barrier with 1 to SHS_BARRIER_MAX
+ * parties, else -EINVAL.
+ */
 struct shs_ioc_init {
 	__u32 size;
 	__u32 kind;		/* enum shs_kind */
@@ -138,7 +152,7 @@ struct shs_ioc_init {
  * for mutex, rwlock and cell.
  */
 enum shs_opcode {
-	/* atomic; LOAD, STORE, SWAP, CMPXCHG also cell; LOAD also counter and once */
+	/* atomic; LOAD, STORE, SWAP, CMPXCHG also cell; LOAD also the rest without a lock */
 	SHS_OP_LOAD = 1,	/* -> result; counter: exact sum; once: enum shs_once_state */
 	SHS_OP_STORE,		/* arg */
 	SHS_OP_SWAP,		/* arg; old -> result */
@@ -171,6 +185,7 @@ enum shs_opcode {
 #define SHS_OP_BYTES		(1U << 0)	/* bytes form */
 #define SHS_OP_NOWAIT		(1U << 1)	/* -EBUSY instead of waiting for a holder */
 #define SHS_OP_RECOVER		(1U << 2)	/* WRITE, ADD: mend what a death left */
+#define SHS_OP_HELD		(1U << 3)	/* READ, WRITE, ADD by who holds the lock */
 
 /* Memory orders as C11 and Rust number them in their documents; 0 means SeqCst. */
 enum shs_order {
@@ -185,8 +200,10 @@ enum shs_order {
 #define SHS_NOTICE_OWNER_DIED	(1U << 0)
 
 /*
- * On an attachment fd: the operation counts as its holder's; that makes a difference
- * for a counter with SHS_INIT_LIVE only, where ADD needs one (-ENXIO).
+ * On an attachment fd: the operation counts as its holder's.  That makes a difference
+ * for a counter with SHS_INIT_LIVE, where ADD needs one (-ENXIO), and with SHS_OP_HELD,
+ * for a mutex or rwlock that this attachment has locked already: the operation is part
+ * of what that holder does (-EPERM: it has not; READ needs a read lock only).
  *
  * Bytes form: LOAD, PEEK, READ, TAKE write len bytes to addr; STORE, WRITE take
  * them from addr; SWAP takes the new value from addr and writes the old one to
@@ -233,15 +250,34 @@ struct shs_ioc_batch {
 };
 
 /*
- * Payload of an SQE with opcode IORING_OP_URING_CMD and cmd_op SHS_IOC_OP on an
- * object fd.  The struct at addr must stay valid until the completion, whose
- * res is 0 or a negative errno; what is marked "out" is written to the struct.
- * An operation that would wait for a holder completes with -EBUSY.
+ * Payload of an SQE with opcode IORING_OP_URING_CMD, whose cmd_op is SHS_IOC_OP or
+ * SHS_IOC_CANCEL on an object fd or an attachment fd, or on the latter SHS_IOC_LOCK,
+ * UNLOCK, CONVERT, WAIT, ONCE, RECOVER or BARRIER.  The struct at addr must stay valid until
+ * the completion, whose res is 0 or a negative errno; what is marked "out" is written
+ * to the struct.  It must be of the size that has notice.
+ *
+ * With SHS_FEATURE_URING_WAIT what waits completes when it was granted, when its deadline
+ * passed, by SHS_IOC_CANCEL, or with the ring (-ECANCELED: nothing was granted).
+ * Where an ioctl returns -EOWNERDEAD together with the lock, res is 0, so that links do
+ * not break, and notice tells.  The lock is the process's, as if the thread that submitted
+ * had called.  -EBUSY: a single operation that would wait for a holder; a kernel
+ * without SHS_FEATURE_ASYNC has no thread left to wait in.
  */
 struct shs_sqe {
-	__u64 addr;		/* of a struct shs_ioc_op */
+	__u64 addr;		/* of the struct that the ioctl takes */
 	__u32 size;		/* must equal its size field */
 	__u32 pad;
+};
+
+/*
+ * SHS_IOC_CANCEL: ends the waits on this object, by this process, whose ioctl or SQE
+ * was given the struct at addr, with -ECANCELED: all that call is undone, or for a
+ * condvar, it ends as by its deadline.  -ENOENT: nobody waits so, or not any more.
+ */
+struct shs_ioc_cancel {
+	__u32 size;
+	__u32 flags;		/* must be 0 */
+	__u64 addr;
 };
 
 /*
@@ -264,7 +300,7 @@ struct shs_ioc_attach {
 	__u32 shared_size;	/* 0: this kind has no shared region */
 	__u32 private_size;
 	__u32 value_size;	/* bytes */
-	__u32 value_offset;	/* of the value or slot 0 in the shared region (once: control) */
+	__u32 value_offset;	/* of the value, slot 0; once, semaphore, barrier: in control */
 	__u32 slot_stride;	/* of slot 1 from slot 0: cell, SHS_INIT_COMMIT; else 0 */
 	__u32 lanes;		/* number of lanes in the private region, may be 0 */
 	__u32 lane_stride;	/* bytes from one lane to the next, from SHS_LANES_OFFSET */
@@ -291,7 +327,7 @@ struct shs_control {
 	__u32 once;		/* enum shs_once_state */
 	__u32 waiting;
 	__u32 pad[12];
-	/* at SHS_VALUE_OFFSET: counter: __s64 base[count]; once: the value */
+	/* at SHS_VALUE_OFFSET: counter: __s64 base[count]; once, semaphore, barrier: value */
 };
 
 /*
@@ -347,9 +383,9 @@ struct shs_thread {
 #define SHS_WORD_KERNEL		0x20000000U	/* every operation must call the kernel */
 #define SHS_WORD_OWNER		0x1fffffffU	/* attachment id, 0 free, all ones the kernel */
 
-/* How to hold.  SHS_IOC_LOCK is for mutex, rwlock and cell (its word). */
+/* How to hold.  SHS_IOC_LOCK is for mutex, rwlock, semaphore and cell (its word). */
 enum shs_mode {
-	SHS_MODE_EXCLUSIVE = 0,	/* mutex; rwlock: write */
+	SHS_MODE_EXCLUSIVE = 0,	/* mutex, semaphore; rwlock: write */
 	SHS_MODE_READ,		/* rwlock */
 	SHS_MODE_UPGRADABLE	/* rwlock: one, beside readers; may become the writer */
 };
@@ -357,10 +393,12 @@ enum shs_mode {
 /* flags of SHS_IOC_LOCK and SHS_IOC_CONVERT */
 #define SHS_LOCK_NOWAIT		(1U << 0)	/* -EBUSY instead of waiting */
 #define SHS_LOCK_RECURSIVE	(1U << 1)	/* LOCK, READ: overtakes if its lane holds */
+#define SHS_LOCK_NO_UNDO	(1U << 3)	/* semaphore: a death does not give them back */
 /* flags of SHS_IOC_UNLOCK */
 #define SHS_UNLOCK_FAIR		(1U << 0)	/* mutex: hand it to the longest waiting */
 #define SHS_UNLOCK_ABANDON	(1U << 1)	/* not READ; EXCLUSIVE: next gets -EOWNERDEAD */
 #define SHS_UNLOCK_RETURNED	(1U << 2)	/* READ: not in lane any more; serve who waits */
+#define SHS_UNLOCK_NO_UNDO	(1U << 3)	/* semaphore: permits that nobody holds */
 
 /*
  * SHS_IOC_LOCK: 0 or -EOWNERDEAD mean that the lock is held; with the latter its
@@ -372,6 +410,15 @@ enum shs_mode {
  * others, see SHS_IOC_CYCLE.
  * SHS_IOC_UNLOCK: deadline and clock must be 0.  With SHS_INIT_RECURSIVE by the
  * owning thread only, and once for each lock.
+ *
+ * A semaphore's permits, from 1 to its bound, come all at once or not at all.  What an
+ * attachment takes it holds until it gives it back (-EPERM: more than it holds) or dies,
+ * which gives it back as well and is no news for the next.  With SHS_LOCK_NO_UNDO they are
+ * nobody's; SHS_UNLOCK_NO_UNDO adds such (-EOVERFLOW: there and held would be more than
+ * the bound).  Who asks for more than there is keeps nobody back for a millisecond; from
+ * then on, or at once with SHS_INIT_FIFO, all who came later wait behind it.
+ *
+ * The struct ended with pad once: who has it so is served as if the rest were 0.
  */
 struct shs_ioc_lock {
 	__u32 size;
@@ -381,6 +428,8 @@ struct shs_ioc_lock {
 	__u64 deadline;
 	__u8  clock;		/* enum shs_clock */
 	__u8  pad[7];
+	__u32 permits;		/* semaphore: how many, 0 means 1; else 0 */
+	__u32 notice;		/* out, by io_uring only (shs_sqe); must be zero on entry */
 };
 
 /*
@@ -400,6 +449,8 @@ struct shs_ioc_convert {
 	__u64 deadline;		/* to EXCLUSIVE, else 0 */
 	__u8  clock;		/* enum shs_clock; else 0 */
 	__u8  pad[7];
+	__u32 pad1;
+	__u32 notice;		/* as of struct shs_ioc_lock */
 };
 
 /*
@@ -423,7 +474,8 @@ struct shs_ioc_recover {
  *
  * SHS_WATCH_FREEZE: and nobody locks it, or upgrades: who would waits as for a holder,
  * until no attachment freezes it any more.  Who holds a recursive mutex may lock it again,
- * and who reads read again by SHS_LOCK_RECURSIVE.  Unlocks and SHS_OP_PEEK go on.
+ * and who reads read again by SHS_LOCK_RECURSIVE.  Unlocks and SHS_OP_PEEK go on.  Of a
+ * semaphore nobody takes permits; to watch it changes nothing, for all is by calls.
  *
  * Both end with the attachment.  -EAGAIN: somebody who may write the object rewrites
  * the word without end; nothing changed.  To watch or freeze no longer never fails so.
@@ -446,10 +498,12 @@ struct shs_ioc_wait {
 	__u32 size;
 	__u32 flags;		/* must be 0 */
 	__s32 mutex_fd;		/* attachment of a mutex or rwlock of the same mount, held */
-	__u32 started;		/* in and out: 0 for a new wait */
+	__u32 started;		/* in and out: 0 for a new wait; by io_uring 0 */
 	__u64 deadline;
 	__u8  clock;		/* enum shs_clock */
 	__u8  pad[7];
+	__u32 pad1;
+	__u32 notice;		/* as of struct shs_ioc_lock */
 };
 
 enum shs_once_state {
@@ -485,6 +539,46 @@ struct shs_ioc_once {
 	__u8  pad[3];
 	__u32 value_size;	/* COMPLETE: bytes at value, 0 (all zero) or all of it */
 	__u64 value;		/* COMPLETE: its address, else 0 */
+	__u32 pad1;
+	__u32 notice;		/* as of struct shs_ioc_lock */
+};
+
+enum shs_barrier_cmd {
+	SHS_BARRIER_WAIT = 0,	/* arrive, and wait until all parties have */
+	SHS_BARRIER_LEAVE,	/* a party less from now on, which nobody waits for */
+	SHS_BARRIER_SET,	/* so many parties from now on */
+	SHS_BARRIER_RESET	/* whole again, with nobody there: a generation ends unfinished */
+};
+
+/* state, out */
+#define SHS_BARRIER_LEADER	(1U << 0)	/* WAIT, 0: the one of its generation */
+#define SHS_BARRIER_BROKEN	(1U << 1)	/* WAIT: with -EOWNERDEAD; else: it is */
+
+/*
+ * SHS_IOC_BARRIER on a barrier's attachment that may be written.
+ *
+ * WAIT: 0 once as many wait as there are parties; all of them are released, and exactly
+ * one, the last to come, is told that it is the leader.  What ends the wait before
+ * (-ETIMEDOUT, -EINTR) takes the arrival back and breaks nothing; a call that a signal
+ * restarts arrives anew.  -EOWNERDEAD, of all who wait and of every later WAIT until
+ * RESET: a party died, or of who waits: somebody else reset it.  -EPERM, of LEAVE too:
+ * all parties left.
+ *
+ * A party is an attachment that arrived in this generation or the last one, as often as
+ * it did at one time, and did not LEAVE since.  A SET or LEAVE after which enough wait
+ * ends the generation.
+ */
+struct shs_ioc_barrier {
+	__u32 size;
+	__u32 cmd;		/* enum shs_barrier_cmd */
+	__u32 flags;		/* must be 0 */
+	__u32 parties;		/* SET: 1 to SHS_BARRIER_MAX; else 0 */
+	__u64 generation;	/* out; must be zero on entry: so many ended, WAIT: with this one */
+	__u32 state;		/* out; must be zero on entry: SHS_BARRIER_* bits */
+	__u32 notice;		/* must be 0 */
+	__u64 deadline;		/* WAIT only */
+	__u8  clock;		/* enum shs_clock, as deadline */
+	__u8  pad[7];
 };
 
 struct shs_ioc_info {
@@ -500,7 +594,7 @@ struct shs_ioc_info {
 	__u32 attachments;
 	__u32 waiters;
 	__u32 state;		/* SHS_STATE_* */
-	__u32 readers;		/* rwlock: read locks held */
+	__u32 readers;		/* rwlock: read locks held; semaphore: permits */
 	__s32 holder_pid;	/* owner, writer, initialiser; 0: none, or not visible here */
 	char  holder_comm[16];
 	__u64 created_ns;	/* CLOCK_REALTIME */
@@ -520,6 +614,7 @@ struct shs_ioc_info {
 #define SHS_STATE_LOST		(1U << 5)	/* SHS_INIT_STRICT: not recoverable */
 #define SHS_STATE_WATCHED	(1U << 6)	/* SHS_IOC_WATCH: the kernel sees every lock */
 #define SHS_STATE_FROZEN	(1U << 7)	/* SHS_WATCH_FREEZE: nobody locks it */
+#define SHS_STATE_BROKEN	(1U << 8)	/* barrier: a party died */
 
 /* Why a holder's ownership ended. */
 enum shs_why {
@@ -552,7 +647,7 @@ struct shs_thread_info {
 	__s32 tid;		/* its own; 0: not visible, or not known */
 	char  comm[16];		/* of its process */
 	__u64 since_ns;		/* CLOCK_MONOTONIC: since when, 0: not known */
-	__u64 count;		/* read locks, depth; a waiter 1 */
+	__u64 count;		/* read locks, permits, depth; a waiter 1, or the permits */
 	__u64 object;		/* inode number of what it holds or waits for */
 };
 

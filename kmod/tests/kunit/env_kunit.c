@@ -122,6 +122,10 @@ static int leave_or_cut(struct shs_object *obj, struct shs_waiter *w, int slept)
 	return slept == CUT ? CUT : leave(obj, w, slept);
 }
 
+/* All of them are calls. */
+struct shs_door;
+#define shs_caller(door)	task_pid(current)
+
 #include "waits_kunit.inc"	/* made by waits_kunit.sh */
 
 static int answer(int ret)
@@ -143,7 +147,7 @@ int waits_leave(struct shs_object *obj, struct shs_waiter *w, int slept)
 
 int waits_release_mutex(struct shs_attachment *att)
 {
-	return release_mutex(att);
+	return release_mutex(att, NULL);
 }
 
 int waits_check_notice(struct shs_object *obj, bool writes, bool recovers, bool *notice)

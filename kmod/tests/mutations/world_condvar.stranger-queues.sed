@@ -1,6 +1,8 @@
 # in condwait.c
 # Only who has released the mutex is moved to its queue.
-/^static int begin/,/^}/ {
+/^static int queue_and_release/,/^}/ {
 	s/^		shs_ticket_add\(obj, t\);/		t->w.task = current, shs_ticket_add(obj, t);/
-	s/^	t->w.task = current;//
+}
+/^static int begin/,/^}/ {
+	s/sleeps_on\(c\);/;/
 }

@@ -57,6 +57,8 @@ static inline void list_del_init(struct list_head *node)
 
 #define list_first_entry(head, type, member) list_entry((head)->next, type, member)
 
+#define list_last_entry(head, type, member) list_entry((head)->prev, type, member)
+
 #define list_first_entry_or_null(head, type, member) \
 	(list_empty(head) ? NULL : list_first_entry(head, type, member))
 

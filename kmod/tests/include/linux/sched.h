@@ -11,6 +11,7 @@ struct shs_waiter;
 struct task_struct {
 	const struct shs_waiter *waits;	/* what it sleeps or is about to sleep on */
 	struct pid pid;
+	const struct mm_struct *mm;
 	bool asleep;
 	bool killed;
 	bool signalled;

@@ -1,0 +1,3 @@
+# in semaphore.c
+# What was given back is held no more.
+/^static void give_back/,/^}/ s/att->held -= permits;//
