@@ -53,7 +53,7 @@ static inline int ring_submit_one(struct io_uring *ring, int fd, struct shs_ioc_
 	return ret;
 }
 
-/* A busy object is asked again: nothing waits inside io_uring. */
+/* A busy object is asked again: one operation does not wait inside io_uring. */
 static inline int ring_op(struct shs_object *object, struct shs_ioc_op *op)
 {
 	struct io_uring *ring = own_ring();

@@ -149,7 +149,8 @@ struct shs_deadline shs_deadline_never(void);
 struct shs_spec {
 	uint32_t kind;		/* enum shs_kind */
 	uint32_t type;		/* enum shs_type; NONE for condvar, for once by choice */
-	uint32_t count;		/* elements; bytes for SHS_TYPE_BYTES; 0 means one */
+	uint32_t count;		/* elements; bytes for SHS_TYPE_BYTES; 0 means one.
+				 * Semaphore: U32, 2; barrier: U32, 1; see there */
 	uint32_t flags;		/* SHS_INIT_* */
 	uint32_t mode;		/* permissions, less the umask; 0 means 0600 */
 	uint32_t meta_size;	/* bytes at meta */
@@ -229,12 +230,15 @@ int shs_object_link(struct shs_object *object, const char *name);
  */
 int shs_object_unlink(const char *name);
 
-/* Moves a name, replacing a present one. As above, and -EXDEV: to another mount. */
+/*
+ * Moves a name, replacing a present one. Errors as shs_object_unlink(); -EXDEV: to
+ * another mount.
+ */
 int shs_object_rename(const char *old_name, const char *new_name);
 
 /*
  * The path of a name, into path of size bytes. Returns its length.
- * -EINVAL (empty, "." or ".."), -ENAMETOOLONG, -EPROTONOSUPPORT.
+ * -EINVAL: the name is empty, "." or ".."; -ENAMETOOLONG; -EPROTONOSUPPORT.
  */
 int shs_name_path(const char *name, char *path, size_t size);
 
@@ -270,9 +274,10 @@ int shs_object_info(const struct shs_object *object, struct shs_ioc_info *info);
 /*
  * From now on no thread locks or unlocks a mutex, rwlock or cell but by the kernel, so that
  * its tracepoints show all (SHS_WATCH_ON), or nobody can lock or upgrade it either: who
- * would waits as for a holder, and who holds goes on (SHS_WATCH_ON | SHS_WATCH_FREEZE). 0:
- * no longer. It is this process's, by this handle, and ends with either; a child's handle
- * neither watches nor freezes. Who freezes and then locks waits for a thread that thaws.
+ * would waits as for a holder, and who holds goes on (SHS_WATCH_ON | SHS_WATCH_FREEZE).
+ * With flags 0 no longer. It is this process's, by this handle, and ends with either; a
+ * child's handle neither watches nor freezes. Who freezes and then locks waits for a thread
+ * that thaws.
  *
  * -EINVAL: other flags. -EACCES: a handle with SHS_OPEN_RDONLY. -EAGAIN: somebody rewrites
  * the word of a hostile object without end.
@@ -447,8 +452,9 @@ int shs_cell_swap(struct shs_object *cell, const void *value, void *old, size_t 
 int shs_cell_take(struct shs_object *cell, void *value, size_t size);
 
 /*
- * Stores desired if the value is *expected, bit for bit; else -EREMCHG, and the value
- * is copied to expected.
+ * Stores desired if the value is *expected, bit for bit.
+ *
+ * -EREMCHG	it is not, and is copied to expected
  */
 int shs_cell_compare_exchange(struct shs_object *cell, void *expected, const void *desired,
 			      size_t size);
@@ -485,9 +491,12 @@ int shs_cell_into_inner(struct shs_object *cell, void *value, size_t size);
  *
  * Returns 0, or SHS_NOTICE_OWNER_DIED (a positive number): the value's last owner
  * died holding it. read and peek leave that for the next owner to be told; write
- * and add consume it, and need SHS_OP_RECOVER for that, else -EUCLEAN. Of a value
- * that is lost (SHS_INIT_STRICT) all but peek are -ENOTRECOVERABLE; write and add
- * with SHS_OP_RECOVER make it good again.
+ * and add consume it, and need SHS_OP_RECOVER for that, which also makes a value good
+ * that is lost.
+ *
+ * -EUCLEAN	write and add: the last owner died, and SHS_OP_RECOVER was not given
+ * -ENOTRECOVERABLE  all but peek: the value is lost (SHS_INIT_STRICT); not write and add
+ *		with SHS_OP_RECOVER
  */
 int shs_value_read(struct shs_object *object, uint32_t offset, void *bytes, uint32_t size,
 		   unsigned int flags, struct shs_deadline deadline);
@@ -657,8 +666,8 @@ int shs_rwlock_downgrade_upgradable(struct shs_object *rwlock, uint32_t *lane);
 void *shs_rwlock_value(const struct shs_object *rwlock);
 
 /*
- * As of the mutex; held means held for writing: readers are told of a death, but
- * neither end that nor lose the value.
+ * As shs_mutex_consistent() and what follows it; held means held for writing: readers are
+ * told of a death, but neither end that nor lose the value.
  */
 int shs_rwlock_consistent(struct shs_object *rwlock);
 int shs_rwlock_is_poisoned(const struct shs_object *rwlock);
@@ -745,7 +754,7 @@ int shs_guard_commit(struct shs_guard *guard);
  */
 int shs_guard_bump(struct shs_guard *guard);
 
-/* As shs_mutex_abandon(), of one who may write; -EPERM also: it does not. */
+/* As shs_mutex_abandon(), of one who may write. -EPERM also: it may not. */
 int shs_guard_abandon(struct shs_guard *guard);
 
 /* Releases early; a second time does nothing. Returns as the unlock functions. */
@@ -815,9 +824,9 @@ int shs_once_call_until(struct shs_object *once, shs_once_function *initialiser,
 			struct shs_deadline deadline);
 
 /*
- * The same in steps. begin: 0 is done; 1 and -EOWNERDEAD mean that the caller must
+ * shs_once_call() in steps. begin: 0 is done; 1 and -EOWNERDEAD mean that the caller must
  * run the initialiser and then complete or abandon. flags: SHS_ONCE_*.
- * complete and abandon: -EPERM, this process is not running it.
+ * -EPERM: complete and abandon, this process is not running it.
  */
 int shs_once_begin(struct shs_object *once, unsigned int flags, struct shs_deadline deadline);
 int shs_once_complete(struct shs_object *once);
@@ -825,7 +834,7 @@ int shs_once_abandon(struct shs_object *once);
 
 /*
  * complete, with all size bytes of the value that it has from then on.
- * -EINVAL: another size; -ERANGE: a bool that is neither 0 nor 1. Then it still runs.
+ * It still runs after -EINVAL: another size; -ERANGE: a bool that is neither 0 nor 1.
  */
 int shs_once_complete_with(struct shs_object *once, const void *value, size_t size);
 
@@ -851,8 +860,8 @@ int shs_once_is_done(const struct shs_object *once);
  * value in bytes, else -EINVAL. Before that, shs_once_wait() waits for it, and those
  * functions above that complete without one leave it zero.
  *
- * set: 0; -EEXIST, it has one. If another process is about to give it one, waits for
- * that. get: single operation, a read-only handle will do; -ENODATA: it has none yet.
+ * set waits if another process is about to give it one. get is a single operation, and a
+ * read-only handle will do. -EEXIST: set, it has one. -ENODATA: get, it has none yet.
  * -ENOTRECOVERABLE: set, poisoned.
  */
 int shs_once_lock_set(struct shs_object *once, const void *value, size_t size);
@@ -862,7 +871,7 @@ int shs_once_lock_get(struct shs_object *once, void *value, size_t size);
 
 /*
  * As shs_once_call(), but initialiser fills value, size bytes, which if it returns 0
- * becomes the value of all; value has it in any case, whoever ran. Errors as there;
+ * becomes the value of all; value has it in any case, whoever ran. Errors as of that;
  * -ERANGE also: a bool that is neither 0 nor 1, and then the next caller runs.
  */
 typedef int shs_once_lock_function(void *value, size_t size, void *argument, int earlier);
@@ -878,18 +887,103 @@ int shs_once_lock_get_or_init_until(struct shs_object *once, void *value, size_t
  */
 const void *shs_once_lock_value(struct shs_object *once);
 
-/* -------------------------------------------------------------- io_uring -- */
-
-struct io_uring_sqe;
+/* ------------------------------------------------------------- semaphore -- */
 
 /*
- * Makes of an SQE a single operation on the object; struct and handle must live
- * until the completion, whose res is what shs_object_op() would have returned,
- * but a held lock is -EBUSY. Set user_data and flags afterwards. op->size, result
- * and notice are set here. shstate_uring.h has the same inline.
+ * A semaphore has so many permits and never more than its bound:
+ *
+ *	const uint32_t value[2] = { 3, 3 };	// permits, bound; 0: SHS_SEMAPHORE_MAX
+ *	struct shs_spec spec = { .kind = SHS_KIND_SEMAPHORE, .type = SHS_TYPE_U32,
+ *				 .count = 2, .value = value };
+ *
+ * acquire takes permits, all at once or none, and waits until so many are there: 0. They
+ * are the process's, any thread of it may release them, and what it holds when it dies or
+ * closes the handle comes back; to the next that is no news. What a thread holds when it
+ * ends the process goes on holding, and a child holds nothing. release: 0.
+ *
+ * Who asks for more than there is lets others by for a millisecond; with SHS_INIT_FIFO
+ * nobody goes by another. permits is from 1 to the bound. Thread-safe; a signal handler
+ * that runs meanwhile ends no wait; not async-signal-safe, but release is, of a handle
+ * that is attached.
+ *
+ * -EINVAL	permits is 0 or above the bound
+ * -EPERM	release: more than this process holds by this handle; nothing changed
+ * -EBUSY	try: so many are not there, or others go first
+ * -ETIMEDOUT	until: the deadline passed
+ * -EACCES	a handle with SHS_OPEN_RDONLY
  */
-void shs_prep_op(struct io_uring_sqe *sqe, const struct shs_object *object,
-		 struct shs_ioc_op *op);
+int shs_semaphore_acquire(struct shs_object *semaphore, uint32_t permits);
+int shs_semaphore_try_acquire(struct shs_object *semaphore, uint32_t permits);
+int shs_semaphore_acquire_until(struct shs_object *semaphore, uint32_t permits,
+				struct shs_deadline deadline);
+int shs_semaphore_release(struct shs_object *semaphore, uint32_t permits);
+
+/*
+ * The same of permits that nobody holds, for what one process adds and another takes: a
+ * death brings none of them back, and who releases need not have acquired. Errors as
+ * above, but in place of -EPERM
+ *
+ * -EOVERFLOW	those there, those held and these would be more than the bound; nothing
+ *		changed
+ */
+int shs_semaphore_acquire_no_undo(struct shs_object *semaphore, uint32_t permits);
+int shs_semaphore_try_acquire_no_undo(struct shs_object *semaphore, uint32_t permits);
+int shs_semaphore_acquire_no_undo_until(struct shs_object *semaphore, uint32_t permits,
+					struct shs_deadline deadline);
+int shs_semaphore_release_no_undo(struct shs_object *semaphore, uint32_t permits);
+
+/*
+ * Single operation; a read-only handle will do. Returns how many are there, which may be
+ * others by then.
+ */
+int shs_semaphore_available(struct shs_object *semaphore);
+
+/* --------------------------------------------------------------- barrier -- */
+
+/*
+ * A barrier has so many parties, from 1 to SHS_BARRIER_MAX:
+ *
+ *	const uint32_t parties = 4;
+ *	struct shs_spec spec = { .kind = SHS_KIND_BARRIER, .type = SHS_TYPE_U32,
+ *				 .value = &parties };
+ *
+ * wait waits until as many wait as there are parties, processes or threads of one, and
+ * then all go on, and it is there for the next round. Returns 1 to one of them, the leader,
+ * and 0 to the others. A wait that ends before, by its deadline, is taken back and
+ * breaks nothing. A signal handler that runs meanwhile does not end a wait, but who waits
+ * arrives anew after it.
+ *
+ * A process that waited in this round or the last one and then dies, or closes the handle,
+ * breaks the barrier, unless it left: those who wait would wait for ever. Thread-safe; not
+ * async-signal-safe. A child is another party than its parent. All need a handle that may
+ * write.
+ *
+ * -EOWNERDEAD	a party died, or of who waits: shs_barrier_reset() was called. Nobody was
+ *		released, and nobody can wait until shs_barrier_reset();
+ *		shs_object_death() tells who it was
+ * -EPERM	all parties left, and there is none to wait for
+ * -ETIMEDOUT	until: the deadline passed
+ * -EACCES	a handle with SHS_OPEN_RDONLY
+ */
+int shs_barrier_wait(struct shs_object *barrier);
+int shs_barrier_wait_until(struct shs_object *barrier, struct shs_deadline deadline);
+
+/*
+ * This thread is a party no more: there is one less from now on. Those who wait do not
+ * wait for it, and its death breaks nothing. A thread that ends without is waited for, as
+ * long as its process lives. 0; -EPERM: all parties left before.
+ */
+int shs_barrier_leave(struct shs_object *barrier);
+
+/* From now on so many parties; if as many wait they go on. 0; -EINVAL: 0 or too many. */
+int shs_barrier_set_parties(struct shs_object *barrier, uint32_t parties);
+
+/*
+ * Whole again, with nobody there: who waits is told -EOWNERDEAD. The number of parties
+ * stays. A process that was told and does not come again leaves (shs_barrier_leave()), or
+ * its end breaks the barrier once more. 0.
+ */
+int shs_barrier_reset(struct shs_object *barrier);
 
 #ifndef SHSTATE_NO_INLINE
 #include <shstate_fast.h>

@@ -13,7 +13,18 @@ int shs_condvar_wait(struct shs_object *condvar, struct shs_object *mutex)
 /* Of these nothing was released, or it is lost, or not this attachment's. */
 static int was_refused(int ret)
 {
-	return ret != -ENXIO && ret != -EAGAIN && ret != -ENOTRECOVERABLE;
+	return ret != -ENXIO && ret != -EAGAIN && ret != -ENOTRECOVERABLE &&
+	       ret != -EINTR && ret != -ENOLCK;
+}
+
+void shs_condvar_waited(struct handle *mutex, int status, const void *hidden, pid_t holder)
+{
+	if (shs_is_held(status) || status == -ETIMEDOUT || status == -ECANCELED) {
+		shs_thread_holds(mutex, SHS_MODE_EXCLUSIVE);
+		shs_value_resume(mutex, hidden);
+	} else if (was_refused(status)) {
+		shs_thread_holds_still(mutex, SHS_MODE_EXCLUSIVE, holder);
+	}
 }
 
 /* An interrupted wait is gone on with: the struct says that it has started. */
@@ -42,12 +53,7 @@ int shs_condvar_wait_until(struct shs_object *condvar, struct shs_object *mutex,
 	SHS_STEP("wait: noted");
 	ret = condvar->ops->owner_call(condvar, SHS_IOC_WAIT, &request);
 	SHS_STEP("waited: not yet noted");
-	if (shs_is_held(ret) || ret == -ETIMEDOUT) {
-		shs_thread_holds(to_handle(mutex), SHS_MODE_EXCLUSIVE);
-		shs_value_resume(to_handle(mutex), hidden);
-	} else if (was_refused(ret)) {
-		shs_thread_holds_still(to_handle(mutex), SHS_MODE_EXCLUSIVE, holder);
-	}
+	shs_condvar_waited(to_handle(mutex), ret, hidden, holder);
 	SHS_STEP("waited");
 	return ret;
 }

@@ -76,6 +76,12 @@ int shs_unlock(struct shs_object *object, uint32_t mode, uint32_t flags, uint32_
 int shs_granted(struct shs_object *object, uint32_t mode, int status);
 int shs_is_held(int status);
 
+/*
+ * condvar.c: a wait ended with status; before it hidden was what shs_value_for() said
+ * and holder what shs_thread_releases() did.
+ */
+void shs_condvar_waited(struct handle *mutex, int status, const void *hidden, pid_t holder);
+
 /* rwlock.c: of a held rwlock; lane is written if to is READ. */
 int shs_convert(struct shs_object *rwlock, uint32_t from, uint32_t to, uint32_t *lane);
 

@@ -18,6 +18,8 @@ const char *shs_kind_name(uint32_t kind)
 		[SHS_KIND_CONDVAR] = "condvar",
 		[SHS_KIND_ONCE] = "once",
 		[SHS_KIND_CELL] = "cell",
+		[SHS_KIND_SEMAPHORE] = "semaphore",
+		[SHS_KIND_BARRIER] = "barrier",
 	};
 
 	return kind < ARRAY_SIZE(names) ? names[kind] : "?";
