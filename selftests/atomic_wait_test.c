@@ -97,8 +97,10 @@ TEST_F(atomic_wait, equal)
 	EXPECT_EQ(0, shs_info(self->fd).waiters);
 	EXPECT_EQ(0, notify(self->fd, 0, ALL));
 	SHS_NEED_DOOR(SHS_URING);
-	op = SHS_OP(WAIT, .deadline = SHS_FOREVER);
+	op = SHS_OP(WAIT, .flags = SHS_OP_NOWAIT, .deadline = SHS_FOREVER);
 	EXPECT_EQ(-EBUSY, shs_uring_op(self->fd, &op));
+	op = SHS_OP(WAIT);
+	EXPECT_EQ(-ETIMEDOUT, shs_uring_op(self->fd, &op));
 }
 
 /* A store alone wakes nobody; a notify does, and says so. */

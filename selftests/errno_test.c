@@ -475,7 +475,7 @@ static const struct row rows[] = {
 
 	ROW(INIT, EACCES, BLANK_RO, SHS_IOC_INIT, INIT(.kind = SHS_KIND_ONCE)),
 	ROW(INIT, EALREADY, NUMBER, SHS_IOC_INIT, INIT(.kind = SHS_KIND_ONCE)),
-	ROW(INIT, EINVAL, BLANK, SHS_IOC_INIT, INIT(.kind = SHS_KIND_CELL + 1)),
+	ROW(INIT, EINVAL, BLANK, SHS_IOC_INIT, INIT(.kind = SHS_KIND_BARRIER + 1)),
 	ROW(INIT, EINVAL, BLANK, SHS_IOC_INIT, INIT(.kind = SHS_KIND_MUTEX,
 	    .type = SHS_TYPE_I64 + 1, .count = 1)),
 	ROW(INIT, EINVAL, BLANK, SHS_IOC_INIT, INIT(.kind = SHS_KIND_ONCE, .count = 1)),
@@ -1353,6 +1353,12 @@ OTHER_TEST(CYCLE, ENODATA, "detect_test.c")
 OTHER_TEST(WATCH, EACCES, "lib_fast_test.c")
 OTHER_TEST(WATCH, EINVAL, "lib_fast_test.c")
 OTHER_TEST(WATCH, EOPNOTSUPP, "lib_fast_test.c")
+OTHER_TEST(UNLOCK, EOVERFLOW, "semaphore_test.c")
+OTHER_TEST(BARRIER, EACCES, "barrier_test.c")
+OTHER_TEST(BARRIER, EINVAL, "barrier_test.c")
+OTHER_TEST(BARRIER, EOWNERDEAD, "barrier_test.c")
+OTHER_TEST(BARRIER, EPERM, "barrier_test.c")
+OTHER_TEST(BARRIER, ETIMEDOUT, "barrier_test.c")
 OTHER_TEST(CYCLE, EOPNOTSUPP, "abi_test.c")
 OTHER_TEST(CYCLE, EINVAL, "abi_test.c")
 OTHER_TEST(any, ENOMEM, "fail_nth_test.c")
@@ -1371,5 +1377,13 @@ OTHER_TEST(UNLOCK, EAGAIN, "../kmod/tests/mutex_test.c")
 OTHER_TEST(WAIT, EAGAIN, "../kmod/tests/mutex_test.c")
 OTHER_TEST(RECOVER, EAGAIN, "../kmod/tests/mutex_test.c")
 OTHER_TEST(WATCH, EAGAIN, "../kmod/tests/mutex_test.c")
+OTHER_TEST(OP, ECANCELED, "uring_wait_test.c")
+OTHER_TEST(OP, EPERM, "uring_wait_test.c")
+OTHER_TEST(CANCEL, ENOENT, "uring_wait_test.c")
+OTHER_TEST(CANCEL, EINVAL, "uring_wait_test.c")
+OTHER_TEST(uring, EUSERS, "uring_wait_test.c")
+OTHER_TEST(attachment, ECANCELED, "uring_wait_test.c")
+OTHER_TEST(uring, ECANCELED, "uring_wait_test.c")
+OTHER_TEST(uring, EINTR, "uring_wait_test.c")
 
 TEST_HARNESS_MAIN

@@ -649,6 +649,8 @@ static bool apply(void *state, const struct lin_op *part, unsigned int way,
 		return once(w, h, op);
 	case SHS_KIND_CELL:
 		return cell(w, h, op);
+	case SHS_KIND_SEMAPHORE:
+	case SHS_KIND_BARRIER:
 	case SHS_KIND_NONE:
 		break;
 	}

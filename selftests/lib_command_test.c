@@ -3,7 +3,7 @@
  * The command: what it makes, what it says, and how it exits. Where people read it,
  * only the words that matter are looked for.
  */
-#include "lib.h"
+#include "command.h"
 
 FIXTURE(lib_command) {
 	struct shs_pipe ready, go;
@@ -20,53 +20,6 @@ FIXTURE_SETUP(lib_command)
 FIXTURE_TEARDOWN(lib_command)
 {
 }
-
-static char said[1 << 16];	/* what the last one wrote, to both its outputs */
-
-/* Runs "shstate line", of words with one blank between. Returns its exit status. */
-static int run(const char *line)
-{
-	char copy[512], *rest = copy, *words[32] = { "shstate" };
-	int output[2], count = 1;
-	size_t size = 0;
-	ssize_t got;
-	pid_t child;
-
-	snprintf(copy, sizeof(copy), "%s", line);
-	while (count < ARRAY_SIZE(words) - 1 && (words[count] = strsep(&rest, " ")))
-		count++;
-	if (pipe(output))
-		abort();
-	child = shs_fork();
-	if (!child) {
-		dup2(output[1], 1);
-		dup2(output[1], 2);
-		close(output[0]);
-		execv("/bin/shstate", words);
-		_exit(99);
-	}
-	close(output[1]);
-	while ((got = read(output[0], said + size, sizeof(said) - 1 - size)) > 0)
-		size += got;
-	said[size] = 0;
-	close(output[0]);
-	return shs_reap(child);
-}
-
-/* So that JSON is the same whoever prints it. */
-static void drop_blanks(void)
-{
-	char *from, *to = said;
-
-	for (from = said; *from; from++)
-		if (*from != ' ' && *from != '\n')
-			*to++ = *from;
-	*to = 0;
-}
-
-#define EXPECT_RUN(status, line) EXPECT_EQ(status, run(line)) TH_LOG("%s: %s", line, said)
-#define EXPECT_SAID(text) EXPECT_NE(NULL, strstr(said, text)) TH_LOG("'%s' in: %s", text, said)
-#define EXPECT_SILENT(text) EXPECT_EQ(NULL, strstr(said, text)) TH_LOG("'%s' in: %s", text, said)
 
 static __u32 flags_of(const char *name)
 {

@@ -54,6 +54,10 @@ static const __u32 layout[] = {
 	S(shs_thread), O(shs_thread, tid), O(shs_thread, lane), O(shs_thread, held),
 	S(shs_ioc_lock), O(shs_ioc_lock, flags), O(shs_ioc_lock, mode), O(shs_ioc_lock, lane),
 	O(shs_ioc_lock, deadline), O(shs_ioc_lock, clock), O(shs_ioc_lock, pad),
+	O(shs_ioc_lock, permits), O(shs_ioc_lock, notice),
+	S(shs_ioc_barrier), O(shs_ioc_barrier, cmd), O(shs_ioc_barrier, parties),
+	O(shs_ioc_barrier, generation), O(shs_ioc_barrier, state), O(shs_ioc_barrier, notice),
+	O(shs_ioc_barrier, deadline), O(shs_ioc_barrier, clock), O(shs_ioc_barrier, pad),
 	S(shs_ioc_convert), O(shs_ioc_convert, flags), O(shs_ioc_convert, from),
 	O(shs_ioc_convert, to), O(shs_ioc_convert, lane), O(shs_ioc_convert, pad0),
 	O(shs_ioc_convert, deadline), O(shs_ioc_convert, clock), O(shs_ioc_convert, pad),
@@ -87,6 +91,7 @@ static const __u32 layout[] = {
 	SHS_IOC_ABI, SHS_IOC_INIT, SHS_IOC_OP, SHS_IOC_ATTACH, SHS_IOC_INFO, SHS_IOC_DEATH,
 	SHS_IOC_META, SHS_IOC_BATCH, SHS_IOC_LOCK, SHS_IOC_UNLOCK, SHS_IOC_WAIT, SHS_IOC_ONCE,
 	SHS_IOC_CONVERT, SHS_IOC_THREADS, SHS_IOC_RECOVER, SHS_IOC_CYCLE, SHS_IOC_WATCH,
+	SHS_IOC_BARRIER,
 };
 
 static void send_reply(const struct peer_reply *reply, int fd)

@@ -35,6 +35,7 @@ enum shs_way {
 	SHS_WAY_TEXT,		/* "+1" to the value of a mutex; has no deadline */
 	SHS_WAYS,
 	SHS_TIMED_WAYS = SHS_WAY_TEXT,
+	SHS_RING_WAYS = SHS_WAY_OP_ADD,	/* those before wait by io_uring, too */
 };
 
 static const char * const shs_way_name[] = {
@@ -66,6 +67,14 @@ struct shs_actor {
 	const struct shs_scene *scene;
 	struct shs_att att;	/* operations have none */
 	struct shs_att mutex;	/* beside a condvar */
+	union {			/* of its call; each begins with its size */
+		__u32 size;
+		struct shs_ioc_lock lock;
+		struct shs_ioc_convert convert;
+		struct shs_ioc_wait wait;
+		struct shs_ioc_once once;
+		struct shs_ioc_op op;
+	} args;
 	struct shs_ioc_op ops[3];	/* of a batch, as far as they are done */
 	unsigned int done;
 };
@@ -308,51 +317,79 @@ static inline int shs_actor_batch(struct shs_actor *a, __u64 deadline, __u8 cloc
 	return ret;
 }
 
-/*
- * The call that waits. 0, or a negative errno; OP_CELL: -EREMCHG for all but the
- * first. After -EINTR it is called again.
- */
-static inline int shs_actor_wait(struct shs_actor *a, __u64 deadline, __u8 clock)
+/* The call that waits, but for batch and text: what to call, with a->args, on *fd. */
+static inline unsigned long shs_actor_call(struct shs_actor *a, __u64 deadline, __u8 clock, int *fd)
 {
-	static struct shs_ioc_wait wait;	/* as an interrupted one left it */
 	static const __u32 mode[] = {
 		[SHS_WAY_READ] = SHS_MODE_READ,
 		[SHS_WAY_UPGRADABLE] = SHS_MODE_UPGRADABLE,
 		[SHS_WAY_CELL_LOCK] = SHS_MODE_EXCLUSIVE,
 	};
 	const struct shs_scene *s = a->scene;
-	__u32 started = wait.started;
 
+	*fd = shs_way_is_op(s->way) ? s->fd : a->att.fd;
 	switch (s->way) {
 	case SHS_WAY_UPGRADE:
-		return shs_convert(&a->att, &SHS_CONVERT(.from = SHS_MODE_UPGRADABLE,
-				.to = SHS_MODE_EXCLUSIVE, .deadline = deadline, .clock = clock));
+		a->args.convert = SHS_CONVERT(.from = SHS_MODE_UPGRADABLE,
+				.to = SHS_MODE_EXCLUSIVE, .deadline = deadline, .clock = clock);
+		return SHS_IOC_CONVERT;
 	case SHS_WAY_CONDVAR:
-		wait = SHS_WAIT(.mutex_fd = a->mutex.fd, .deadline = deadline, .clock = clock,
-				.started = started);
-		return shs_wait(&a->att, &wait);
+		a->args.wait = SHS_WAIT(.mutex_fd = a->mutex.fd, .deadline = deadline,
+				.clock = clock, .started = a->args.wait.started);
+		return SHS_IOC_WAIT;
 	case SHS_WAY_ONCE_BEGIN:
-		return shs_once(&a->att, &SHS_ONCE(.deadline = deadline, .clock = clock));
+		a->args.once = SHS_ONCE(.deadline = deadline, .clock = clock);
+		return SHS_IOC_ONCE;
 	case SHS_WAY_ONCE_WAIT:
-		return shs_once(&a->att, &SHS_ONCE(.cmd = SHS_ONCE_WAIT, .deadline = deadline,
-						   .clock = clock));
+		a->args.once = SHS_ONCE(.cmd = SHS_ONCE_WAIT, .deadline = deadline,
+					.clock = clock);
+		return SHS_IOC_ONCE;
 	case SHS_WAY_ATOMIC:
-		return shs_op(s->fd, &SHS_OP(WAIT, .deadline = deadline, .clock = clock));
+		a->args.op = SHS_OP(WAIT, .deadline = deadline, .clock = clock);
+		return SHS_IOC_OP;
 	case SHS_WAY_OP_ADD:
-		return shs_op(s->fd, &SHS_OP(ADD, .arg = 1, .deadline = deadline, .clock = clock));
+		a->args.op = SHS_OP(ADD, .arg = 1, .deadline = deadline, .clock = clock);
+		return SHS_IOC_OP;
 	case SHS_WAY_OP_READ:
-		return shs_op(s->fd, &SHS_OP(READ, .deadline = deadline, .clock = clock));
+		a->args.op = SHS_OP(READ, .deadline = deadline, .clock = clock);
+		return SHS_IOC_OP;
 	case SHS_WAY_OP_CELL:
-		return shs_op(s->fd, &SHS_OP(CMPXCHG, .arg = 1, .deadline = deadline,
-					     .clock = clock));
-	case SHS_WAY_BATCH:
-		return shs_actor_batch(a, deadline, clock);
-	case SHS_WAY_TEXT:
-		return shs_write(s->fd, "+1\n");
+		a->args.op = SHS_OP(CMPXCHG, .arg = 1, .deadline = deadline, .clock = clock);
+		return SHS_IOC_OP;
 	default:
-		return shs_lock_as(&a->att, &SHS_LOCK(.mode = mode[s->way], .deadline = deadline,
-						      .clock = clock));
+		a->args.lock = SHS_LOCK(.mode = mode[s->way], .deadline = deadline,
+					.clock = clock);
+		return SHS_IOC_LOCK;
 	}
+}
+
+/*
+ * Waits. 0, or a negative errno; OP_CELL: -EREMCHG for all but the first. After -EINTR
+ * it is called again.
+ */
+static inline int shs_actor_wait(struct shs_actor *a, __u64 deadline, __u8 clock)
+{
+	unsigned long command;
+	int fd;
+
+	if (a->scene->way == SHS_WAY_BATCH)
+		return shs_actor_batch(a, deadline, clock);
+	if (a->scene->way == SHS_WAY_TEXT)
+		return shs_write(a->scene->fd, "+1\n");
+	command = shs_actor_call(a, deadline, clock, &fd);
+	return shs_ioctl(fd, command, &a->args);
+}
+
+/* The same as an entry of a ring: a's address comes back with its completion. */
+static inline void shs_actor_prep(struct shs_actor *a, struct io_uring_sqe *sqe, __u64 deadline,
+				  __u8 clock)
+{
+	unsigned long command;
+	int fd;
+
+	command = shs_actor_call(a, deadline, clock, &fd);
+	shs_prep_command(sqe, fd, command, &a->args);
+	sqe->user_data = (unsigned long)a;
 }
 
 /* After it got through. */

@@ -1,0 +1,358 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The doctor: for each state that a machine may be in, laid out in a folder, the sentence,
+ * the command and the exit status; and what it says of this machine.
+ */
+#include "command.h"
+
+#include <ftw.h>
+#include <sys/statfs.h>
+
+#define ROOT "/tmp/shstate-doctor"
+
+FIXTURE(lib_doctor) {
+};
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	return remove(path);
+}
+
+static void remove_root(void)
+{
+	nftw(ROOT, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static void lay_bytes(const char *path, const void *bytes, size_t size)
+{
+	char whole[300], *slash;
+	int fd;
+
+	snprintf(whole, sizeof(whole), ROOT "/%s", path);
+	for (slash = whole + 1; (slash = strchr(slash, '/')); slash++) {
+		*slash = 0;
+		mkdir(whole, 0755);
+		*slash = '/';
+	}
+	if (!bytes) {
+		if (mkdir(whole, 0755))
+			abort();
+		return;
+	}
+	fd = open(whole, O_CREAT | O_TRUNC | O_WRONLY, 0644);
+	if (fd < 0 || write(fd, bytes, size) != (ssize_t)size)
+		abort();
+	close(fd);
+}
+
+/* A file below the root, or a folder if there is no text. */
+static void lay(const char *path, const char *text)
+{
+	lay_bytes(path, text, text ? strlen(text) : 0);
+}
+
+static void take_away(const char *path)
+{
+	char whole[300];
+
+	snprintf(whole, sizeof(whole), ROOT "/%s", path);
+	if (remove(whole))
+		abort();
+}
+
+#define SECURE_BOOT "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
+#define MOK_LIST "sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23"
+#define MODULE "lib/modules/6.12.1-test/updates/dkms/shstate.ko"
+
+/* A machine that is well. */
+FIXTURE_SETUP(lib_doctor)
+{
+	SHS_MOUNT("");
+	unsetenv("SHSTATE_DIR");
+	remove_root();
+	lay("etc/os-release", "ID=debian\n");
+	lay("etc/fstab", "shstate /dev/shstate shstate defaults 0 0\n");
+	lay("proc/sys/kernel/osrelease", "6.12.1-test\n");
+	lay("proc/sys/kernel/io_uring_disabled", "0\n");
+	lay("proc/self/mounts", "shstate /dev/shstate shstate rw 0 0\n");
+	lay("proc/self/status", "Name:\tshstate\nSeccomp:\t0\n");
+	lay("proc/filesystems", "nodev\tproc\nnodev\tshstate\n");
+	lay("lib/modules/6.12.1-test/build/Makefile", "");
+	lay("lib/modules/6.12.1-test/modules.dep", "updates/dkms/shstate.ko:\n");
+	lay(MODULE, "elf~Module signature appended~\n");
+	lay("sys/module/shstate/version", "0.1\n");
+	lay("sys/kernel/security/lockdown", "[none] integrity confidentiality\n");
+	lay("dev/shstate", NULL);
+}
+
+FIXTURE_TEARDOWN(lib_doctor)
+{
+	remove_root();
+}
+
+#define EXPECT_DOCTOR(status) EXPECT_RUN(status, "doctor --root " ROOT)
+
+static void unload(void)
+{
+	take_away("sys/module/shstate/version");
+	take_away("sys/module/shstate");
+	lay("proc/filesystems", "nodev\tproc\n");
+}
+
+static void take_module_away(void)
+{
+	take_away(MODULE);
+	lay("lib/modules/6.12.1-test/modules.dep", "");
+	unload();
+}
+
+static void lock_down(void)
+{
+	lay_bytes(SECURE_BOOT, "\6\0\0\0\1", 5);
+	lay("sys/kernel/security/lockdown", "none [integrity] confidentiality\n");
+}
+
+/* Nothing is wrong, and nothing is advised. */
+TEST_F(lib_doctor, well)
+{
+	EXPECT_DOCTOR(0);
+	EXPECT_SAID("ok       kernel: 6.12.1-test\n");
+	EXPECT_SAID("ok       module: /" MODULE "\n");
+	EXPECT_SAID("ok       mount: /dev/shstate\n");
+	EXPECT_SAID("ok       io_uring: available\n");
+	EXPECT_SILENT("warning");
+	EXPECT_SILENT("problem");
+	EXPECT_SILENT("              ");
+}
+
+/* The same as JSON, one entry a check. */
+TEST_F(lib_doctor, json)
+{
+	unload();
+	EXPECT_RUN(2, "doctor -J --root " ROOT);
+	drop_blanks();
+	EXPECT_SAID("{\"doctor\":[{\"check\":\"kernel\",\"severity\":\"ok\",\"text\":\"6.12.1-test\"}");
+	EXPECT_SAID("{\"check\":\"loaded\",\"severity\":\"problem\",\"text\":\"Themoduleisnotloaded.\",\"remedy\":\"modprobeshstate\"}");
+}
+
+TEST_F(lib_doctor, kernel)
+{
+	lay("proc/sys/kernel/osrelease", "5.10.0\n");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  kernel: Kernel 5.10.0 is too old: shstate needs 6.1 or later.\n"
+		    "              apt upgrade\n");
+}
+
+/* Headers are missed only by who has to build. */
+TEST_F(lib_doctor, headers)
+{
+	take_away("lib/modules/6.12.1-test/build/Makefile");
+	EXPECT_DOCTOR(0);
+	EXPECT_SAID("ok       headers: not installed, and not needed but to build\n");
+	take_module_away();
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  headers: The headers of kernel 6.12.1-test are not installed");
+	EXPECT_SAID("\n              apt install linux-headers-6.12.1-test\n");
+	lay("etc/os-release", "ID=fedora\n");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("\n              dnf install kernel-devel-6.12.1-test\n");
+}
+
+TEST_F(lib_doctor, no_module)
+{
+	take_module_away();
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  module: No module was built for kernel 6.12.1-test");
+	EXPECT_SAID("\n              cp -r . /usr/src/shstate-0.1 && dkms install shstate/0.1\n");
+	EXPECT_SAID("problem  loaded: The module is not loaded, for there is none to load.\n");
+	lay("usr/src/shstate-0.1/dkms.conf", "");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  module: The source of shstate 0.1 is in /usr/src, but was not built");
+	EXPECT_SAID("\n              dkms install shstate/0.1 -k 6.12.1-test\n");
+}
+
+/* DKMS failed: the end of its log. Of another kernel's log nothing is shown. */
+TEST_F(lib_doctor, dkms)
+{
+	take_module_away();
+	lay("var/lib/dkms/shstate/0.1/source", "");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  module: DKMS has shstate 0.1, but has not installed it for kernel 6.12.1-test.\n"
+		    "              dkms install shstate/0.1 -k 6.12.1-test\n");
+	lay("var/lib/dkms/shstate/0.1/build/make.log",
+	    "DKMS make.log for shstate-0.1 for kernel 6.12.1-test (x86_64)\n"
+	    "line 1\n2\n3\n4\n5\n6\n7\n8\n9\nmain.c:7: error: no such thing\nmake: Error 2\n");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  module: DKMS could not build shstate 0.1 for kernel 6.12.1-test; its log ends:\n");
+	EXPECT_SAID("              main.c:7: error: no such thing\n"
+		    "              make: Error 2\n"
+		    "              dkms install shstate/0.1 -k 6.12.1-test\n");
+	EXPECT_SILENT("line 1");
+	take_away("lib/modules/6.12.1-test/build/Makefile");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("              apt install linux-headers-6.12.1-test && dkms install shstate/0.1 -k 6.12.1-test\n");
+	lay("var/lib/dkms/shstate/0.1/build/make.log", "for kernel 5.9.9\nerror\n");
+	EXPECT_DOCTOR(2);
+	EXPECT_SILENT("5.9.9");
+}
+
+/* It is there but modprobe does not know; it is loaded but not there. */
+TEST_F(lib_doctor, module_of_no_list)
+{
+	lay("lib/modules/6.12.1-test/modules.dep", "");
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("warning  module: It is /" MODULE ", which modprobe does not know of yet.\n"
+		    "              depmod -a 6.12.1-test\n");
+	take_away(MODULE);
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("warning  module: It is loaded but not installed, so the next boot will not find it.\n"
+		    "              make install && depmod -a\n");
+}
+
+TEST_F(lib_doctor, not_loaded)
+{
+	unload();
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  loaded: The module is not loaded.\n"
+		    "              modprobe shstate\n");
+}
+
+/* Only a kernel that wants a signature makes the lack of one a problem. */
+TEST_F(lib_doctor, unsigned_module)
+{
+	unload();
+	lay(MODULE, "elf");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("ok       signature: unsigned\n");
+	EXPECT_SAID("ok       secure boot: off; lockdown off; unsigned modules are loaded too\n");
+	lay("sys/module/module/parameters/sig_enforce", "Y\n");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  signature: The module is not signed, and this kernel loads signed ones only");
+	EXPECT_SAID("\n              dkms generate_mok && dkms install --force shstate/0.1 -k 6.12.1-test\n");
+}
+
+/* Signed by a key that the firmware knows or not. */
+TEST_F(lib_doctor, secure_boot)
+{
+	static const char key[] = "0\202a certificate\0with zeros";
+	char list[100] = "\7\0\0\0....";
+
+	lock_down();
+	EXPECT_DOCTOR(0);
+	EXPECT_SAID("ok       secure boot: on; lockdown on; only signed modules are loaded\n");
+	unload();
+	lay_bytes("var/lib/dkms/mok.pub", key, sizeof(key));
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  signature: The key of DKMS is not enrolled");
+	EXPECT_SAID("\n              mokutil --import /var/lib/dkms/mok.pub && reboot\n");
+	memcpy(list + 40, key, sizeof(key));
+	lay_bytes(MOK_LIST, list, sizeof(list));
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("ok       signature: signed, by a key that is enrolled\n");
+	lay(MODULE, "elf");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("\n              dkms install --force shstate/0.1 -k 6.12.1-test\n");
+}
+
+TEST_F(lib_doctor, mount)
+{
+	lay("proc/self/mounts", "tmpfs /tmp tmpfs rw 0 0\n");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  mount: Nothing of type shstate is mounted at /dev/shstate.\n"
+		    "              mount -t shstate shstate /dev/shstate\n");
+	take_away("dev/shstate");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("              mkdir -p /dev/shstate && mount -t shstate shstate /dev/shstate\n");
+	lay("proc/self/mounts", "shstate /srv/names shstate rw 0 0\n");
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("warning  mount: It is mounted at /srv/names, but names are looked for in /dev/shstate.\n"
+		    "              export SHSTATE_DIR=/srv/names\n");
+}
+
+/* By fstab or by a unit of systemd. */
+TEST_F(lib_doctor, boot)
+{
+	lay("etc/fstab", "proc /proc proc defaults 0 0\n");
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("warning  boot: Neither /etc/fstab nor a unit of systemd mounts it at the next boot.\n"
+		    "              echo 'shstate /dev/shstate shstate defaults,X-mount.mkdir 0 0' >>/etc/fstab\n");
+	lay("etc/systemd/system/dev-shstate.mount", "");
+	EXPECT_DOCTOR(0);
+}
+
+TEST_F(lib_doctor, permissions)
+{
+	EXPECT_EQ(0, chmod(ROOT "/dev/shstate", 0777));
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("warning  permissions: Anybody may remove the names of anybody else in /dev/shstate.\n"
+		    "              mount -o remount,mode=1777 /dev/shstate\n");
+	EXPECT_EQ(0, chmod(ROOT "/dev/shstate", 01777));
+	EXPECT_DOCTOR(0);
+	EXPECT_SAID("ok       permissions: 1777, of user root and group root; anybody may create\n");
+}
+
+TEST_F(lib_doctor, uring)
+{
+	lay("proc/sys/kernel/io_uring_disabled", "2\n");
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("warning  io_uring: It is switched off for everybody");
+	EXPECT_SAID("\n              sysctl -w kernel.io_uring_disabled=0\n");
+	lay("proc/sys/kernel/io_uring_disabled", "1\n");
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("warning  io_uring: It is for administrators and the group of kernel.io_uring_group alone");
+	lay("proc/sys/kernel/io_uring_disabled", "0\n");
+	lay("proc/self/status", "Name:\tshstate\nSeccomp:\t2\n");
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("warning  io_uring: A seccomp filter is on that may block it here");
+}
+
+/* A full mount, which is a real one at that place. */
+TEST_F(lib_doctor, limits)
+{
+	ASSERT_EQ(0, mount("shstate", ROOT "/dev/shstate", "shstate", 0,
+			   "nr_objects=10,nr_objects_user=10"));
+	EXPECT_DOCTOR(0);
+	EXPECT_SAID("ok       limits: 0 of 10 objects in use\n");
+	EXPECT_SAID("ok       interface: level 1\n");
+	for (int i = 0; i < 10; i++) {
+		char line[64];
+
+		if (i == 9) {
+			EXPECT_DOCTOR(1);
+			EXPECT_SAID("warning  limits: 9 of 10 objects in use: remove objects or raise the limit.\n"
+				    "              mount -o remount,nr_objects=20 /dev/shstate\n");
+		}
+		snprintf(line, sizeof(line), "-d " ROOT "/dev/shstate create n%d counter", i);
+		EXPECT_RUN(0, line);
+	}
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  limits: 10 of 10 objects in use");
+	EXPECT_EQ(0, umount(ROOT "/dev/shstate"));
+}
+
+TEST_F(lib_doctor, usage)
+{
+	EXPECT_RUN(2, "doctor --root /tmp/there-is-nothing");
+	EXPECT_SAID("there is no 'proc' in it");
+	EXPECT_RUN(2, "doctor word");
+	EXPECT_RUN(2, "-d names doctor");
+	EXPECT_SAID("give the folder by its whole path");
+}
+
+/* This guest loads the module by hand and mounts it by hand: warnings, no problem. */
+TEST_F(lib_doctor, here)
+{
+	EXPECT_RUN(1, "doctor");
+	EXPECT_SAID("ok       loaded: version ");
+	EXPECT_SAID("ok       mount: /dev/shstate\n");
+	EXPECT_SAID("ok       interface: level 1\n");
+	EXPECT_SAID("warning  module: It is loaded but not installed");
+	EXPECT_SILENT("problem");
+	while (!umount(SHS_DIR))
+		;
+	EXPECT_RUN(2, "doctor");
+	EXPECT_SAID("problem  mount: Nothing of type shstate is mounted at /dev/shstate.\n"
+		    "              mount -t shstate shstate /dev/shstate\n");
+}
+
+TEST_HARNESS_MAIN
