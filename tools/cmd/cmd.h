@@ -18,16 +18,22 @@ int cmd_add(int argc, char **argv);
 int cmd_cas(int argc, char **argv);
 int cmd_create(int argc, char **argv);
 int cmd_deadlocks(int argc, char **argv);
+int cmd_doctor(int argc, char **argv);
+int cmd_export(int argc, char **argv);
 int cmd_freeze(int argc, char **argv);
 int cmd_get(int argc, char **argv);
 int cmd_info(int argc, char **argv);
 int cmd_lock(int argc, char **argv);
 int cmd_ls(int argc, char **argv);
 int cmd_notify(int argc, char **argv);
+int cmd_restore(int argc, char **argv);
 int cmd_rm(int argc, char **argv);
+int cmd_save(int argc, char **argv);
 int cmd_set(int argc, char **argv);
 int cmd_show(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
 int cmd_wait(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
 
 /*
  * args.c: options and operands in any order, "-5" being an operand. A command
@@ -60,6 +66,14 @@ const char *usual_folder(void);
 void set_usual_folder(const char *folder);
 void *must_have(void *memory);		/* ends the program if there is none */
 
+/*
+ * each.c: visits those that are named, or with none all of the usual folder, which may be
+ * gone by then or not be readable: asked_for is false. TROUBLE if any visit did not
+ * return SUCCESS.
+ */
+typedef int visit_function(const char *name, bool asked_for, void *argument);
+int each_object(char *const *names, int count, visit_function *visit, void *argument);
+
 /* number.c: elements as text. Both complain and return false on a bad one. */
 bool parse_number(uint32_t type, const char *text, int64_t *number);
 bool parse_index(const char *name, const struct shs_object *object, const char *text,
@@ -85,6 +99,7 @@ int value_fetch(struct shs_object *object, const struct access *access, void *by
 		uint32_t count);
 char *value_format(const struct shs_object *object, const void *bytes, uint32_t count);
 char *flags_text(uint32_t flags);
+bool parse_flags(const char *text, uint32_t *flags);	/* the reverse, without a word */
 char *state_text(const struct shs_object *object, const struct shs_ioc_info *info);
 char *span_text(uint64_t ns);
 char *time_text(uint64_t realtime_ns);	/* to be freed, as those above */
@@ -97,5 +112,10 @@ struct meta {
 bool meta_add(struct meta *meta, const char *key, const char *value);
 void meta_read(struct shs_object *object, struct meta *meta);
 char *meta_find(const struct meta *meta, const char *key);	/* to be freed, or NULL */
+
+/* create.c: whether its numbers are the kernel's, as of a semaphore or barrier. */
+bool has_own_numbers(uint32_t kind);
+/* KIND[:TYPE[:COUNT]], with the policies in spec->flags. */
+bool parse_kind(const char *text, struct shs_spec *spec);
 
 #endif /* CMD_H */

@@ -10,16 +10,18 @@
 static const char help[] =
 	"Usage: shstate create [OPTION]... NAME KIND[:TYPE[:COUNT]]\n"
 	"Make an object.\n\n"
-	"KIND  atomic, counter, mutex, rwlock, condvar, once or cell\n"
+	"KIND  atomic, counter, mutex, rwlock, condvar, once, cell, semaphore or barrier\n"
 	"TYPE  of an element: bool, u8, i8, u16, i16, u32, i32, u64, i64 (the default); for\n"
-	"      mutex, rwlock, cell and once also bytes; a counter is i64, a condvar has none, a\n"
-	"      once has none by default\n"
+	"      mutex, rwlock, cell and once also bytes; a counter is i64, a condvar, semaphore or\n"
+	"      barrier has none, a once has none by default\n"
 	"COUNT of elements, 1 by default; of bytes for bytes\n\n"
 	"  -i, --init VALUE         first value: numbers separated by commas or blanks, bytes as\n"
-	"                           hexadecimal digits; zero by default; of a once with --done\n"
+	"                           hexadecimal digits; zero by default; of a once with --done;\n"
+	"                           of a semaphore PERMITS or PERMITS,BOUND, where one number is\n"
+	"                           both and a bound of 0 is none; of a barrier its parties\n"
 	"  -m, --mode MODE          permissions, in octal; 0666 less the umask by default\n"
 	"  -e, --existing           be content with an object of the same kind, type and count\n"
-	"      --fifo               mutex: strict queue order\n"
+	"      --fifo               mutex, semaphore: strict queue order\n"
 	"      --recursive          mutex: the thread that holds it may lock it again\n"
 	"      --strict             mutex, rwlock: after a death lost for good, unless an owner\n"
 	"                           who was told declares the value good before it unlocks\n"
@@ -38,12 +40,14 @@ static const char help[] =
 	"      --unit UNIT          of the numbers, such as bytes or seconds\n"
 	"      --label KEY=VALUE    any more, repeatedly\n"
 	"      --element NAME       names element 0, then 1 and so on, repeatedly\n"
+	"      --elements NAMES     the same for several, separated by commas\n"
 	"  -h, --help\n\n"
 	"Examples:\n"
 	"  shstate create hits counter --help-text 'requests answered'\n"
 	"  shstate create limits atomic:u32:3 --init 10,20,30 --mode 0640\n"
 	"  shstate create config mutex:bytes:256 --commit\n"
-	"  shstate create port once:u16\n";
+	"  shstate create port once:u16\n"
+	"  shstate create licences semaphore --init 5\n";
 
 struct request {
 	struct shs_spec spec;
@@ -64,16 +68,28 @@ static bool find_word(const char *word, uint32_t last, const char *(*name)(uint3
 	return false;
 }
 
+bool has_own_numbers(uint32_t kind)
+{
+	return kind == SHS_KIND_SEMAPHORE || kind == SHS_KIND_BARRIER;
+}
+
 static bool parse_kind_words(const char *kind, const char *type, const char *count,
 			     struct shs_spec *spec)
 {
 	bool valueless;
 	int64_t number = 1;
 
-	if (!find_word(kind, SHS_KIND_CELL, shs_kind_name, &spec->kind)) {
-		complain("there is no kind '%s': atomic, counter, mutex, rwlock, condvar, once, cell",
+	if (!find_word(kind, SHS_KIND_BARRIER, shs_kind_name, &spec->kind)) {
+		complain("there is no kind '%s': atomic, counter, mutex, rwlock, condvar, once, cell, semaphore, barrier",
 			 kind);
 		return false;
+	}
+	if (has_own_numbers(spec->kind)) {
+		if (type)
+			complain("a %s has no type: its numbers are given by --init", kind);
+		spec->type = SHS_TYPE_U32;
+		spec->count = spec->kind == SHS_KIND_SEMAPHORE ? 2 : 1;
+		return !type;
 	}
 	valueless = spec->kind == SHS_KIND_CONDVAR || (spec->kind == SHS_KIND_ONCE && !type);
 	if (valueless && type) {
@@ -101,7 +117,7 @@ static const struct {
 	uint32_t kinds;
 	const char *kind_names;
 } policies[] = {
-	{ "fifo", SHS_INIT_FIFO, KIND(MUTEX), "mutex" },
+	{ "fifo", SHS_INIT_FIFO, KIND(MUTEX) | KIND(SEMAPHORE), "mutex or semaphore" },
 	{ "recursive", SHS_INIT_RECURSIVE, KIND(MUTEX), "mutex" },
 	{ "strict", SHS_INIT_STRICT, KIND(MUTEX) | KIND(RWLOCK), "mutex or rwlock" },
 	{ "ignore", SHS_INIT_IGNORE, KIND(MUTEX) | KIND(RWLOCK), "mutex or rwlock" },
@@ -171,7 +187,7 @@ static bool check_spec(const struct shs_spec *spec)
 	return check_policies(spec);
 }
 
-static bool parse_kind(const char *text, struct shs_spec *spec)
+bool parse_kind(const char *text, struct shs_spec *spec)
 {
 	char *copy = must_have(strdup(text)), *rest = copy;
 	const char *kind = strsep(&rest, ":");
@@ -214,6 +230,24 @@ static bool parse_init(const char *text, struct shs_spec *spec, void *bytes)
 	return good;
 }
 
+/* Of a semaphore or barrier; value is zero if none is given. */
+static bool check_own_numbers(uint32_t kind, const uint32_t *value)
+{
+	uint32_t bound = value[1] ? value[1] : SHS_SEMAPHORE_MAX;
+
+	if (kind == SHS_KIND_BARRIER && (!value[0] || value[0] > SHS_BARRIER_MAX)) {
+		complain("a barrier has 1 to %u parties, not %u: --init says how many",
+			 SHS_BARRIER_MAX, value[0]);
+		return false;
+	}
+	if (kind == SHS_KIND_SEMAPHORE && (value[0] > bound || bound > SHS_SEMAPHORE_MAX)) {
+		complain("a semaphore cannot have %u permits with a bound of %u: --init takes PERMITS,BOUND, at most %u",
+			 value[0], bound, SHS_SEMAPHORE_MAX);
+		return false;
+	}
+	return true;
+}
+
 static bool add_label(struct meta *meta, const char *text)
 {
 	char *key, *value = strchr(text, '=');
@@ -238,6 +272,17 @@ static bool add_element(struct request *request, const char *name)
 	return meta_add(&request->meta, key, name);
 }
 
+static bool add_elements(struct request *request, char *names)
+{
+	char *name;
+
+	while ((name = strsep(&names, ","))) {
+		if (!add_element(request, name))
+			return false;
+	}
+	return true;
+}
+
 static bool parse_mode(const char *text, long *mode)
 {
 	char *end;
@@ -251,9 +296,9 @@ static bool parse_mode(const char *text, long *mode)
 }
 
 /* A policy's option is its place in the table after OPT_POLICY. */
-enum { OPT_HELP_TEXT = 256, OPT_UNIT, OPT_LABEL, OPT_ELEMENT, OPT_POLICY };
+enum { OPT_HELP_TEXT = 256, OPT_UNIT, OPT_LABEL, OPT_ELEMENT, OPT_ELEMENTS, OPT_POLICY };
 
-#define OWN_OPTIONS 8	/* besides the policies */
+#define OWN_OPTIONS 9	/* besides the policies */
 
 static bool take_option(struct request *request, int option)
 {
@@ -274,6 +319,8 @@ static bool take_option(struct request *request, int option)
 		return add_label(&request->meta, optarg);
 	case OPT_ELEMENT:
 		return add_element(request, optarg);
+	case OPT_ELEMENTS:
+		return add_elements(request, optarg);
 	}
 	request->spec.flags |= policies[option - OPT_POLICY].flag;
 	return true;
@@ -327,6 +374,7 @@ int cmd_create(int argc, char **argv)
 		{ "unit", required_argument, NULL, OPT_UNIT },
 		{ "label", required_argument, NULL, OPT_LABEL },
 		{ "element", required_argument, NULL, OPT_ELEMENT },
+		{ "elements", required_argument, NULL, OPT_ELEMENTS },
 		{ "help", no_argument, NULL, 'h' },
 	};
 	struct args args = {
@@ -357,5 +405,8 @@ int cmd_create(int argc, char **argv)
 			return TROUBLE;
 		request.spec.value = value;
 	}
+	if (has_own_numbers(request.spec.kind) &&
+	    !check_own_numbers(request.spec.kind, (const uint32_t *)value))
+		return TROUBLE;
 	return create(args.operands[0], &request);
 }

@@ -19,9 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#include "cmd.h"
+#include "describe.h"
 
 static const char help[] =
 	"Usage: shstate deadlocks [OPTION]... [FOLDER]\n"
@@ -67,23 +66,11 @@ static const struct shs_thread_info *thread_of(const struct node *node)
 	return &node->place->threads[node->index];
 }
 
-/* There may be more of them by the time that there is room. */
 static int read_threads(struct place *place)
 {
-	int count = shs_object_threads(place->object, NULL, 0);
-	uint32_t room;
+	int count = threads_read(place->object, &place->threads);
 
-	place->threads = NULL;
-	place->count = 0;
-	do {
-		if (count <= 0)
-			return count;
-		room = count + 8;
-		free(place->threads);
-		place->threads = must_have(calloc(room, sizeof(*place->threads)));
-		count = shs_object_threads(place->object, place->threads, room);
-	} while (count > (int)room && room < SHS_THREAD_INFO_MAX);
-	place->count = count < (int)room ? count : (int)room;
+	place->count = count > 0 ? count : 0;
 	return count;
 }
 
@@ -499,11 +486,9 @@ static void report(const struct node *start)
 
 static int search(void)
 {
-	struct timespec now;
 	size_t i;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	graph.now = now.tv_sec * SHS_NS_PER_S + now.tv_nsec;
+	graph.now = now_ns();
 	make_nodes();
 	for (i = 0; i < graph.node_count; i++) {
 		if (find(&graph.nodes[i]))

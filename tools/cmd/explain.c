@@ -211,7 +211,10 @@ static void explain_busy(const char *name, struct shs_object *object, int error)
 		complain("%s is %sheld by pid %d (%.*s): %s, or see 'shstate show %s'", name, still,
 			 info.holder_pid, (int)sizeof(info.holder_comm), info.holder_comm, remedy,
 			 name);
-	else if (info.readers)
+	else if (object->kind == SHS_KIND_SEMAPHORE && !(info.state & SHS_STATE_FROZEN))
+		complain("%s has %stoo few permits, for %u are held: %s, or see 'shstate show %s'",
+			 name, still, info.readers, remedy, name);
+	else if (info.readers && object->kind != SHS_KIND_SEMAPHORE)
 		complain("%s is %sheld by %u reader%s: %s", name, still, info.readers,
 			 info.readers == 1 ? "" : "s", remedy);
 	else if (info.state & SHS_STATE_FROZEN)

@@ -10,10 +10,11 @@
 static const char help[] =
 	"Usage: shstate lock NAME [OPTION]... [--] COMMAND [ARGUMENT]...\n"
 	"       shstate lock NAME [OPTION]... -c COMMANDS\n"
-	"Run COMMAND while holding the lock of NAME, a mutex or rwlock; one that is not there is\n"
-	"created as a rwlock.\n\n"
+	"Run COMMAND while holding the lock of NAME, a mutex or rwlock, or permits of a semaphore;\n"
+	"one that is not there is created as a rwlock.\n\n"
 	"  -s, --shared               a read lock (rwlock)\n"
 	"  -x, --exclusive            a write lock, or the mutex: the default\n"
+	"  -p, --permits N            so many permits (semaphore), 1 by default\n"
 	"  -n, --no-wait              fail if it is held\n"
 	"  -w, --wait SECONDS         fail if it is held for longer\n"
 	"  -E, --conflict-exit-code N exit with N in these cases, not with 1\n"
@@ -26,16 +27,19 @@ static const char help[] =
 	"This process, not the command, owns the lock: it passes on signals that it is sent, and\n"
 	"exits as the command does (128 + N if signal N killed it). If it is killed itself the\n"
 	"lock is released, COMMAND goes on, and the next owner is told that the owner died. One\n"
-	"that was made --strict is then locked by nobody without --recover.\n"
+	"that was made --strict is then locked by nobody without --recover. Permits come back and\n"
+	"nobody is told.\n"
 	"Exit status else: 1 or N conflict; 125 trouble; 126 COMMAND cannot be run; 127 there is\n"
 	"no COMMAND.\n\n"
 	"Example:\n"
-	"  shstate lock backup -n -E 75 -- rsync -a /home /backup\n";
+	"  shstate lock backup -n -E 75 -- rsync -a /home /backup\n"
+	"  shstate lock licences --permits 2 -- make\n";
 
 struct request {
 	const char *name;
 	struct shs_deadline deadline;
 	bool shared, nowait, recover, no_create, verbose;
+	uint32_t permits;	/* 0: not given */
 	int conflict;
 	char *shell[4];		/* of -c */
 };
@@ -65,8 +69,20 @@ static int open_lock(const struct request *request, struct shs_object **object)
 	return ret;
 }
 
+static int acquire(struct shs_object *object, const struct request *request)
+{
+	uint32_t permits = request->permits ? request->permits : 1;
+
+	return request->nowait ? shs_semaphore_try_acquire(object, permits) :
+				 shs_semaphore_acquire_until(object, permits, request->deadline);
+}
+
 static int lock(struct shs_object *object, const struct request *request, uint32_t *lane)
 {
+	if (object->kind == SHS_KIND_SEMAPHORE && !request->shared)
+		return acquire(object, request);
+	if (request->permits)
+		return -EOPNOTSUPP;
 	if (object->kind == SHS_KIND_MUTEX && !request->shared)
 		return request->nowait ? shs_mutex_try_lock(object) :
 					 shs_mutex_lock_until(object, request->deadline);
@@ -106,7 +122,9 @@ static void abandon(struct shs_object *object)
 
 static void unlock(struct shs_object *object, const struct request *request, uint32_t lane)
 {
-	if (object->kind == SHS_KIND_MUTEX)
+	if (object->kind == SHS_KIND_SEMAPHORE)
+		shs_semaphore_release(object, request->permits ? request->permits : 1);
+	else if (object->kind == SHS_KIND_MUTEX)
 		shs_mutex_unlock(object);
 	else if (request->shared)
 		shs_rwlock_read_unlock(object, lane);
@@ -114,10 +132,21 @@ static void unlock(struct shs_object *object, const struct request *request, uin
 		shs_rwlock_write_unlock(object);
 }
 
+static void explain_bound(struct shs_object *object, const struct request *request)
+{
+	struct shs_ioc_op op = { .op = SHS_OP_LOAD, .index = 1 };
+
+	if (shs_object_op(object, &op) < 0)
+		op.result = 0;
+	complain("%s: there will never be %u permits, for its bound is %llu: ask for fewer",
+		 request->name, request->permits, (unsigned long long)op.result);
+}
+
 /* Returns the exit status of a failure to lock. */
 static int explain_lock(struct shs_object *object, const struct request *request, int error)
 {
-	const char *how = request->shared ? "locked shared: only a rwlock can" : "locked";
+	const char *how = request->shared ? "locked shared: only a rwlock can" :
+			  request->permits ? "locked by --permits: only a semaphore can" : "locked";
 
 	switch (-error) {
 	case EBUSY:
@@ -125,6 +154,12 @@ static int explain_lock(struct shs_object *object, const struct request *request
 		if (request->verbose)
 			explain_use(request->name, object, error, how);
 		return request->conflict;
+	case EINVAL:
+		if (object->kind == SHS_KIND_SEMAPHORE) {
+			explain_bound(object, request);
+			return CHILD_TROUBLE;
+		}
+		/* fallthrough */
 	default:
 		explain_use(request->name, object, error, how);
 		return CHILD_TROUBLE;
@@ -180,6 +215,18 @@ static bool take_number(const char *text, int *number)
 	return true;
 }
 
+static bool take_permits(const char *text, uint32_t *permits)
+{
+	int64_t number;
+
+	if (!parse_number(SHS_TYPE_U32, text, &number))
+		return false;
+	if (!number)
+		complain("--permits is 1 or more");
+	*permits = number;
+	return number;
+}
+
 enum { OPT_NO_CREATE = 256 };
 
 static bool take_option(struct request *request, int option)
@@ -199,6 +246,8 @@ static bool take_option(struct request *request, int option)
 			return false;
 		request->deadline = shs_deadline_in(ns);
 		return true;
+	case 'p':
+		return take_permits(optarg, &request->permits);
 	case 'R':
 		request->recover = true;
 		return true;
@@ -222,6 +271,7 @@ static bool take_option(struct request *request, int option)
 static const struct option options[] = {
 	{ "shared", no_argument, NULL, 's' },
 	{ "exclusive", no_argument, NULL, 'x' },
+	{ "permits", required_argument, NULL, 'p' },
 	{ "no-wait", no_argument, NULL, 'n' },
 	{ "nonblock", no_argument, NULL, 'n' },		/* as flock(1) says */
 	{ "wait", required_argument, NULL, 'w' },
@@ -238,7 +288,7 @@ static const struct option options[] = {
 int cmd_lock(int argc, char **argv)
 {
 	struct args args = {
-		argc, argv, help, "-sxnw:E:Rc:vh", options,
+		argc, argv, help, "-sxp:nw:E:Rc:vh", options,
 		.least = 1, .stop = 2, .trouble = CHILD_TROUBLE,
 	};
 	struct request request = { .deadline = shs_deadline_never(), .conflict = NO };

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* The list, in the manner of lsipc(1). */
-#include <dirent.h>
 #include <errno.h>
 #include <libsmartcols.h>
 #include <limits.h>
@@ -147,7 +146,7 @@ static void add_row(const struct row *row)
 }
 
 /* Names that vanish meanwhile are not there; ones that may not be read are. */
-static int list_one(const char *name, bool asked_for)
+static int list_one(const char *name, bool asked_for, void *unused)
 {
 	struct row row = {
 		.name = name,
@@ -157,6 +156,7 @@ static int list_one(const char *name, bool asked_for)
 	char path[PATH_MAX];
 	int ret = shs_name_path(name, path, sizeof(path));
 
+	(void)unused;
 	if (ret >= 0)
 		ret = lstat(path, &row.st) < 0 ? -errno : 0;
 	if (ret == -ENOENT && !asked_for)
@@ -174,32 +174,6 @@ static int list_one(const char *name, bool asked_for)
 	add_row(&row);
 	shs_object_close(row.object);
 	return SUCCESS;
-}
-
-static int is_name(const struct dirent *entry)
-{
-	return strcmp(entry->d_name, ".") && strcmp(entry->d_name, "..");
-}
-
-static int list_all(void)
-{
-	struct shs_ioc_abi abi;
-	struct dirent **entries;
-	int status = SUCCESS, ret, n, i;
-
-	ret = shs_abi(NULL, &abi);
-	if (ret < 0)
-		return explain_folder(usual_folder(), ret);
-	n = scandir(usual_folder(), &entries, is_name, alphasort);
-	if (n < 0)
-		return explain_folder(usual_folder(), -errno);
-	for (i = 0; i < n; i++) {
-		if (list_one(entries[i]->d_name, false))
-			status = TROUBLE;
-		free(entries[i]);
-	}
-	free(entries);
-	return status;
 }
 
 enum { OPT_ALL = 256, OPT_NOHEADINGS, OPT_NOTRUNCATE };
@@ -247,7 +221,7 @@ int cmd_ls(int argc, char **argv)
 	struct args args = {
 		argc, argv, help_text(), "-o:JerPh", options, .least = 0,
 	};
-	int option, status = SUCCESS, i;
+	int option, status;
 
 	choose(false);
 	while ((option = next_option(&args)) != -1) {
@@ -255,12 +229,7 @@ int cmd_ls(int argc, char **argv)
 			return TROUBLE;
 	}
 	make_table();
-	for (i = 0; i < args.count; i++) {
-		if (list_one(args.operands[i], true))
-			status = TROUBLE;
-	}
-	if (!args.count)
-		status = list_all();
+	status = each_object(args.operands, args.count, list_one, NULL);
 	if (status == SUCCESS || scols_table_get_nlines(list.table))
 		scols_print_table(list.table);
 	scols_unref_table(list.table);

@@ -22,8 +22,14 @@ static const struct {
 	{ "rm", cmd_rm, "remove a name" },
 	{ "lock", cmd_lock, "run a command while holding a lock" },
 	{ "freeze", cmd_freeze, "run a command while nobody can lock" },
+	{ "watch", cmd_watch, "tell of values and holders as they change" },
+	{ "trace", cmd_trace, "tell who waits for whom, how long, and who died" },
 	{ "deadlocks", cmd_deadlocks, "find processes that wait for each other" },
+	{ "export", cmd_export, "print numbers as metrics" },
+	{ "save", cmd_save, "write all objects to a file" },
+	{ "restore", cmd_restore, "make them again" },
 	{ "info", cmd_info, "tell about the mount and the module" },
+	{ "doctor", cmd_doctor, "find what keeps it from working, and the remedy" },
 };
 
 static void help(FILE *out)
@@ -39,8 +45,8 @@ static void help(FILE *out)
 	      "  -h, --help         this, or after COMMAND: its own help\n"
 	      "  -V, --version\n\n"
 	      "A NAME with a '/' is a path. Exit status: 0 done; 1 no (a value that is not\n"
-	      "what was expected, a wait that took too long, a deadlock); 2 trouble. \"lock\"\n"
-	      "and \"freeze\" return their command's.\n", out);
+	      "what was expected, a wait that took too long, a deadlock, a warning); 2 trouble.\n"
+	      "\"lock\" and \"freeze\" return their command's.\n", out);
 }
 
 static int run(int argc, char **argv)

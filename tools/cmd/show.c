@@ -6,12 +6,20 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "cmd.h"
+#include "describe.h"
 
 static const char help[] =
-	"Usage: shstate show NAME...\n"
+	"Usage: shstate show [OPTION]... NAME...\n"
 	"Tell all about objects. The value is looked at without taking the lock.\n\n"
+	"  -H, --holders   and of each thread that holds it or, in order, waits for it\n"
+	"  -J, --json      as JSON\n"
 	"  -h, --help\n";
+
+/* Only one command runs in a process. */
+static struct {
+	bool holders;
+	struct json_object *list;	/* for JSON */
+} shown;
 
 static void line(const char *what, const char *text)
 {
@@ -26,12 +34,28 @@ static const char *const policies[] = {
 	"summed exactly", "live", "done from the beginning", "detects deadlocks",
 };
 
+/* What the numbers of a kind are, that are no value of its users'; else NULL. */
+static const char *value_name(uint32_t kind)
+{
+	return kind == SHS_KIND_SEMAPHORE ? "Permits:" :
+	       kind == SHS_KIND_BARRIER ? "Parties:" : NULL;
+}
+
+/* The permits that are there, and how many there may be. */
+static void show_numbers(const struct shs_object *object, const uint32_t *numbers)
+{
+	printf("%-13s %u", value_name(object->kind), numbers[0]);
+	if (object->kind == SHS_KIND_SEMAPHORE)
+		printf(" there, %u at most", numbers[1]);
+	putchar('\n');
+}
+
 static void show_kind(const struct shs_object *object, const struct shs_ioc_info *info)
 {
 	size_t i;
 
 	printf("%-13s %s", "Kind:", shs_kind_name(info->kind));
-	if (has_value(object))
+	if (has_value(object) && !value_name(info->kind))
 		printf(" of %u %s, %u bytes", info->count, shs_type_name(info->type),
 		       info->value_size);
 	for (i = 0; i < ARRAY_SIZE(policies); i++) {
@@ -50,7 +74,11 @@ static void show_value(struct shs_object *object)
 	if (!has_value(object))
 		return;
 	bytes = must_have(malloc(value_size(object)));
-	if (value_fetch(object, &access, bytes, object->count) >= 0) {
+	if (value_fetch(object, &access, bytes, object->count) < 0) {
+		/* perhaps the next time */
+	} else if (value_name(object->kind)) {
+		show_numbers(object, bytes);
+	} else {
 		text = value_format(object, bytes, object->count);
 		line("Value:", text);
 		free(text);
@@ -86,7 +114,8 @@ static void show_state(const struct shs_object *object, const struct shs_ioc_inf
 	free(text);
 	show_holder(info);
 	if (info->readers)
-		printf("%-13s %u\n", "Readers:", info->readers);
+		printf("%-13s %u\n", info->kind == SHS_KIND_SEMAPHORE ? "Held:" : "Readers:",
+		       info->readers);
 	printf("%-13s %u", "Waiters:", info->waiters);
 	if (info->waits)
 		printf(" (%llu in all, woken %llu times)", (unsigned long long)info->waits,
@@ -155,29 +184,81 @@ static void show_meta(struct shs_object *object)
 	}
 }
 
+static void show_thread(const struct shs_thread_info *thread)
+{
+	uint64_t now = now_ns();
+	char *span;
+
+	printf("%-13s ", thread->flags & SHS_THREAD_WAITS ? "Waits:" : "Holds:");
+	if (thread->tid)
+		printf("thread %d of ", thread->tid);
+	printf("pid %d (%.*s), %s", thread->pid, (int)sizeof(thread->comm), thread->comm,
+	       mode_word(thread->mode));
+	if (thread->count > 1)
+		printf(" %llu times", (unsigned long long)thread->count);
+	if (thread->since_ns && thread->since_ns <= now) {
+		span = span_text(now - thread->since_ns);
+		printf(", for %s", span);
+		free(span);
+	}
+	puts(thread->flags & SHS_THREAD_POSSIBLE ? ", or another thread of it" : "");
+}
+
+static void show_threads(const struct shs_thread_info *threads, int count)
+{
+	int i;
+
+	for (i = 0; i < count; i++)
+		show_thread(&threads[i]);
+}
+
+static void show_text(struct shs_object *object, const struct shs_ioc_info *info,
+		      const char *path)
+{
+	static bool more;
+
+	if (more)
+		putchar('\n');
+	more = true;
+	line("Name:", path);
+	show_kind(object, info);
+	show_value(object);
+	show_state(object, info);
+	show_death(object);
+	show_file(object, info);
+	show_meta(object);
+}
+
 static int show(const char *name)
 {
+	struct shs_thread_info *threads = NULL;
+	struct json_object *entry;
 	struct shs_object *object;
 	struct shs_ioc_info info;
 	char path[PATH_MAX];
-	int ret = shs_object_open(name, SHS_OPEN_RDONLY, &object);
+	int ret = shs_object_open(name, SHS_OPEN_RDONLY, &object), count = 0;
 
 	if (ret < 0)
 		return explain_name(name, ret, TO_READ);
 	ret = shs_object_info(object, &info);
+	if (ret >= 0 && shown.holders)
+		count = ret = threads_read(object, &threads);
 	if (ret < 0) {
 		explain_use(name, object, ret, "shown");
 		shs_object_close(object);
 		return TROUBLE;
 	}
 	shs_name_path(name, path, sizeof(path));
-	line("Name:", path);
-	show_kind(object, &info);
-	show_value(object);
-	show_state(object, &info);
-	show_death(object);
-	show_file(object, &info);
-	show_meta(object);
+	if (shown.list) {
+		entry = describe(object, &info, path);
+		if (shown.holders)
+			json_put(entry, "threads", describe_threads(threads, count));
+		json_append(shown.list, entry);
+	} else {
+		show_text(object, &info, path);
+		show_threads(threads, count);
+	}
+	free(threads);
 	shs_object_close(object);
 	return SUCCESS;
 }
@@ -185,20 +266,27 @@ static int show(const char *name)
 int cmd_show(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{ "holders", no_argument, NULL, 'H' },
+		{ "json", no_argument, NULL, 'J' },
 		{ "help", no_argument, NULL, 'h' },
 		{ }
 	};
 	struct args args = {
-		argc, argv, help, "-h", options, .least = 1,
+		argc, argv, help, "-HJh", options, .least = 1,
 	};
-	int status = SUCCESS, i;
+	int option, status = SUCCESS, i;
 
-	next_option(&args);
+	while ((option = next_option(&args)) != -1) {
+		if (option == 'H')
+			shown.holders = true;
+		else
+			shown.list = json_list();
+	}
 	for (i = 0; i < args.count; i++) {
-		if (i)
-			putchar('\n');
 		if (show(args.operands[i]))
 			status = TROUBLE;
 	}
+	if (shown.list)
+		json_print_document("objects", shown.list);
 	return status;
 }

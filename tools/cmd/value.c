@@ -53,20 +53,29 @@ static int fetch_bytes(struct shs_object *object, const struct access *access, v
 	return number_op(object, &op, access);
 }
 
-/* Elements of these have nothing to do with each other: one at a time. */
+/* Elements of these have nothing to do with each other: many of them by one call. */
 static int fetch_elements(struct shs_object *object, const struct access *access, void *bytes,
 			  uint32_t count)
 {
-	uint32_t i;
+	struct shs_ioc_op ops[SHS_BATCH_MAX];
+	uint32_t first, part, i;
 	int ret;
 
-	for (i = 0; i < count; i++) {
-		struct shs_ioc_op op = { .op = SHS_OP_LOAD, .index = i };
-
-		ret = number_op(object, &op, access);
+	for (first = 0; first < count; first += part) {
+		part = count - first < SHS_BATCH_MAX ? count - first : SHS_BATCH_MAX;
+		for (i = 0; i < part; i++)
+			ops[i] = (struct shs_ioc_op){
+				.op = SHS_OP_LOAD,
+				.flags = access->flags,
+				.index = first + i,
+				.deadline = access->deadline.ns,
+				.clock = access->deadline.clock,
+			};
+		ret = shs_batch(object, NULL, ops, part, NULL);
 		if (ret < 0)
 			return ret;
-		element_store(object->type, bytes, i, op.result);
+		for (i = 0; i < part; i++)
+			element_store(object->type, bytes, first + i, ops[i].result);
 	}
 	return 0;
 }
@@ -77,6 +86,8 @@ int value_fetch(struct shs_object *object, const struct access *access, void *by
 	switch (object->kind) {
 	case SHS_KIND_ATOMIC:
 	case SHS_KIND_COUNTER:
+	case SHS_KIND_SEMAPHORE:
+	case SHS_KIND_BARRIER:
 		return fetch_elements(object, access, bytes, count);
 	case SHS_KIND_MUTEX:
 	case SHS_KIND_RWLOCK:
@@ -130,25 +141,45 @@ static const char *lock_state(const struct shs_ioc_info *info)
 	return "free";
 }
 
+/* By the bits of SHS_INIT_*, as the options of create. */
+static const char *const flag_names[] = {
+	"fifo", "poison", "saturate", "check", "ephemeral", "strict", "ignore", "recursive",
+	"commit", "serial", "live", "done", "detect",
+};
+
 char *flags_text(uint32_t flags)
 {
-	static const char *const names[] = {
-		"fifo", "poison", "saturate", "check", "ephemeral", "strict", "ignore",
-		"recursive", "commit", "serial", "live", "done", "detect",
-	};
 	char *text = NULL;
 	size_t size, i;
 	FILE *out = must_have(open_memstream(&text, &size));
 	bool any = false;
 
-	for (i = 0; i < ARRAY_SIZE(names); i++) {
+	for (i = 0; i < ARRAY_SIZE(flag_names); i++) {
 		if (flags & (1U << i)) {
-			fprintf(out, "%s%s", any ? "," : "", names[i]);
+			fprintf(out, "%s%s", any ? "," : "", flag_names[i]);
 			any = true;
 		}
 	}
 	fclose(out);
 	return must_have(text);
+}
+
+bool parse_flags(const char *text, uint32_t *flags)
+{
+	char *copy = must_have(strdup(text)), *rest = copy, *word;
+	bool good = true;
+	size_t i;
+
+	*flags = 0;
+	while (good && *text && (word = strsep(&rest, ","))) {
+		for (i = 0; i < ARRAY_SIZE(flag_names) && strcmp(word, flag_names[i]); i++)
+			;
+		good = i < ARRAY_SIZE(flag_names);
+		if (good)
+			*flags |= 1U << i;
+	}
+	free(copy);
+	return good;
 }
 
 char *state_text(const struct shs_object *object, const struct shs_ioc_info *info)
@@ -161,6 +192,10 @@ char *state_text(const struct shs_object *object, const struct shs_ioc_info *inf
 
 	if (object->kind == SHS_KIND_ONCE)
 		state = once_state(info->state);
+	else if (object->kind == SHS_KIND_SEMAPHORE)
+		state = info->state & SHS_STATE_HELD ? "held" : "free";
+	else if (object->kind == SHS_KIND_BARRIER)
+		state = info->state & SHS_STATE_BROKEN ? "broken" : "whole";
 	else if (is_locked_kind(object))
 		state = lock_state(info);
 	else

@@ -1,0 +1,400 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What keeps shstate from working on this machine, and the command that mends it. All
+ * is read from files, so that a test can lay them out below another root.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <mntent.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "doctor.h"
+#include "json.h"
+
+static const char help[] =
+	"Usage: shstate doctor [OPTION]...\n"
+	"Look for what keeps shstate from working here: kernel, headers, module, signature,\n"
+	"Secure Boot, mount and its permissions, limits, io_uring. For what is wrong a sentence\n"
+	"and, indented, the command that mends it, to be run as root.\n\n"
+	"  -J, --json       as JSON\n"
+	"      --root DIR   look at /proc, /sys, /lib, /var, /etc and the mount below DIR\n"
+	"  -h, --help\n\n"
+	"Exit status: 0 all is well; 1 it works, with warnings; 2 it does not work.\n";
+
+static struct {
+	const char *root;
+	enum severity worst;
+	struct json_object *list;	/* for JSON */
+} doctor = { .root = "" };
+
+char *compose(const char *format, ...)
+{
+	va_list list;
+	char *text;
+	int ret;
+
+	va_start(list, format);
+	ret = vasprintf(&text, format, list);
+	va_end(list);
+	return must_have(ret < 0 ? NULL : text);
+}
+
+static void print_indented(const char *text)
+{
+	size_t length;
+
+	while (*text) {
+		length = strcspn(text, "\n");
+		printf("              %.*s\n", (int)length, text);
+		text += length + (text[length] == '\n');
+	}
+}
+
+void found(const char *check, enum severity severity, char *remedy, char *log,
+	   const char *format, ...)
+{
+	static const char *const names[] = { "ok", "warning", "problem" };
+	struct json_object *entry;
+	va_list list;
+	char *text;
+
+	va_start(list, format);
+	if (vasprintf(&text, format, list) < 0)
+		text = NULL;
+	va_end(list);
+	must_have(text);
+	if (severity > doctor.worst)
+		doctor.worst = severity;
+	if (doctor.list) {
+		entry = json_map();
+		json_put_text(entry, "check", check);
+		json_put_text(entry, "severity", names[severity]);
+		json_put_text(entry, "text", text);
+		json_put_text(entry, "remedy", remedy);
+		json_put_text(entry, "log", log);
+		json_append(doctor.list, entry);
+	} else {
+		printf("%-8s %s: %s\n", names[severity], check, text);
+		print_indented(log ? log : "");
+		print_indented(remedy ? remedy : "");
+	}
+	free(text);
+	free(remedy);
+	free(log);
+}
+
+char *path_below(const char *path)
+{
+	return compose("%s/%s", doctor.root, path);
+}
+
+bool is_there(const char *path)
+{
+	char *whole = path_below(path);
+	bool there = access(whole, F_OK) == 0;
+
+	free(whole);
+	return there;
+}
+
+/* Files of /proc do not tell their size. */
+char *read_below(const char *path, size_t *size)
+{
+	char *whole = path_below(path), *text = NULL, part[4096];
+	FILE *file = fopen(whole, "re"), *out;
+	size_t got, whole_size;
+
+	free(whole);
+	if (!file)
+		return NULL;
+	out = must_have(open_memstream(&text, &whole_size));
+	while ((got = fread(part, 1, sizeof(part), file)) > 0)
+		fwrite(part, 1, got, out);
+	fclose(file);
+	fclose(out);
+	if (size)
+		*size = whole_size;
+	return must_have(text);
+}
+
+bool has_line_with(const char *path, const char *words)
+{
+	char *text = read_below(path, NULL);
+	bool has = text && strstr(text, words);
+
+	free(text);
+	return has;
+}
+
+bool is_module_loaded(void)
+{
+	return is_there("sys/module/shstate") ||
+	       has_line_with("proc/filesystems", "\tshstate\n");
+}
+
+static bool find_mount(const char *folder, char *other, size_t size)
+{
+	char *path = path_below("proc/self/mounts");
+	FILE *mounts = setmntent(path, "re");
+	struct mntent *entry;
+	bool at_folder = false;
+
+	free(path);
+	*other = '\0';
+	while (mounts && (entry = getmntent(mounts))) {
+		if (strcmp(entry->mnt_type, "shstate"))
+			continue;
+		if (strcmp(entry->mnt_dir, folder) == 0)
+			at_folder = true;
+		else if (!*other)
+			snprintf(other, size, "%s", entry->mnt_dir);
+	}
+	if (mounts)
+		endmntent(mounts);
+	return at_folder;
+}
+
+static void check_mount(const char *folder)
+{
+	bool has_folder = is_there(folder + 1);
+	char other[256];
+
+	if (find_mount(folder, other, sizeof(other)))
+		found("mount", FINE, NULL, NULL, "%s", folder);
+	else if (*other)
+		found("mount", WARNING, compose("export SHSTATE_DIR=%s", other), NULL,
+		      "It is mounted at %s, but names are looked for in %s.", other, folder);
+	else
+		found("mount", PROBLEM,
+		      compose("%s%s%smount -t shstate shstate %s", has_folder ? "" : "mkdir -p ",
+			      has_folder ? "" : folder, has_folder ? "" : " && ", folder),
+		      NULL, "Nothing of type shstate is mounted at %s.", folder);
+}
+
+/* systemd's name for the unit, of a folder without characters that it would escape. */
+static bool has_mount_unit(const char *folder)
+{
+	static const char *const places[] = { "etc", "run", "usr/lib", "lib" };
+	char *name = must_have(strdup(folder + 1)), *path, *at;
+	bool there = false;
+	size_t i;
+
+	for (at = name; *at; at++) {
+		if (*at == '/')
+			*at = '-';
+	}
+	for (i = 0; i < ARRAY_SIZE(places); i++) {
+		path = compose("%s/systemd/system/%s.mount", places[i], name);
+		there = there || is_there(path);
+		free(path);
+	}
+	free(name);
+	return there;
+}
+
+static void check_boot(const char *folder)
+{
+	char *path = path_below("etc/fstab");
+	FILE *table = setmntent(path, "re");
+	struct mntent *entry;
+	bool there = has_mount_unit(folder);
+
+	free(path);
+	while (table && (entry = getmntent(table)))
+		there = there || strcmp(entry->mnt_type, "shstate") == 0;
+	if (table)
+		endmntent(table);
+	if (there)
+		found("boot", FINE, NULL, NULL, "mounted at each boot");
+	else
+		found("boot", WARNING,
+		      compose("echo 'shstate %s shstate defaults,X-mount.mkdir 0 0' >>/etc/fstab",
+			      folder),
+		      NULL, "Neither /etc/fstab nor a unit of systemd mounts it at the next boot.");
+}
+
+static void check_permissions(const char *folder)
+{
+	char *path = path_below(folder + 1);
+	struct passwd *user;
+	struct group *group;
+	struct stat st;
+	int ret = stat(path, &st);
+
+	free(path);
+	if (ret < 0)
+		return;			/* the mount has been told of */
+	if (st.st_mode & 0002 && !(st.st_mode & S_ISVTX)) {
+		found("permissions", WARNING,
+		      compose("mount -o remount,mode=%04o %s",
+			      (unsigned int)(st.st_mode & 07777) | S_ISVTX, folder),
+		      NULL, "Anybody may remove the names of anybody else in %s.", folder);
+		return;
+	}
+	user = getpwuid(st.st_uid);
+	group = getgrgid(st.st_gid);
+	found("permissions", FINE, NULL, NULL, "%04o, of user %s and group %s; %s may create",
+	      (unsigned int)st.st_mode & 07777, user ? user->pw_name : "?",
+	      group ? group->gr_name : "?",
+	      st.st_mode & 0002 ? "anybody" : st.st_mode & 0020 ? "the group" : "the user");
+}
+
+static bool is_mount(const char *folder, struct statfs *fs)
+{
+	char *path = path_below(folder + 1);
+	int ret = statfs(path, fs);
+
+	free(path);
+	return ret == 0 && (uint32_t)fs->f_type == SHS_SUPER_MAGIC;
+}
+
+/* Full at 90 %, for what is a tenth today is little tomorrow. */
+static void check_limit(const char *what, unsigned long long used, unsigned long long most,
+			char *remedy)
+{
+	enum severity severity = used >= most ? PROBLEM : used >= most - most / 10 ? WARNING :
+				 FINE;
+
+	if (severity == FINE) {
+		free(remedy);
+		remedy = NULL;
+	}
+	found("limits", severity, remedy, NULL, "%llu of %llu %s in use%s", used, most, what,
+	      severity == FINE ? "" : ": remove objects or raise the limit.");
+}
+
+static void check_limits(const char *folder)
+{
+	unsigned long long used, most;
+	struct statfs fs;
+
+	if (!is_mount(folder, &fs))
+		return;
+	most = fs.f_files;
+	check_limit("objects", most - fs.f_ffree, most,
+		    compose("mount -o remount,nr_objects=%llu %s", 2 * most, folder));
+	most = (unsigned long long)fs.f_blocks * fs.f_bsize / 1024;
+	used = most - (unsigned long long)fs.f_bfree * fs.f_bsize / 1024;
+	check_limit("KiB", used, most,
+		    compose("mount -o remount,size=%lluK %s", 2 * most, folder));
+}
+
+static void check_abi(const char *folder)
+{
+	char *path = path_below(folder + 1);
+	struct shs_ioc_abi abi;
+	int ret = shs_abi(path, &abi);
+
+	free(path);
+	if (ret < 0)
+		return;
+	if (abi.abi_level >= SHS_ABI_LEVEL)
+		found("interface", FINE, NULL, NULL, "level %u", abi.abi_level);
+	else
+		found("interface", PROBLEM,
+		      compose("umount %s && rmmod shstate && modprobe shstate", folder), NULL,
+		      "The loaded module has level %u of the interface and this command %d: load the present one.",
+		      abi.abi_level, SHS_ABI_LEVEL);
+}
+
+/* Asks for a ring of no entries, which is refused for another reason where it is allowed. */
+static int try_uring(void)
+{
+	if (*doctor.root)
+		return 0;
+	syscall(SYS_io_uring_setup, 0, NULL);
+	return errno == EPERM || errno == EACCES || errno == ENOSYS ? -errno : 0;
+}
+
+static bool is_filtered(void)
+{
+	return has_line_with("proc/self/status", "\nSeccomp:\t2");
+}
+
+/* Nothing needs it: batches and single operations have their ioctls too. */
+static void check_uring(void)
+{
+	char *text = read_below("proc/sys/kernel/io_uring_disabled", NULL);
+	int disabled = text ? atoi(text) : 0, ret = try_uring();
+
+	free(text);
+	if (disabled == 2)
+		found("io_uring", WARNING, compose("sysctl -w kernel.io_uring_disabled=0"), NULL,
+		      "It is switched off for everybody; ioctls do the same, one at a time.");
+	else if (disabled == 1)
+		found("io_uring", WARNING, compose("sysctl -w kernel.io_uring_disabled=0"), NULL,
+		      "It is for administrators and the group of kernel.io_uring_group alone; ioctls do the same.");
+	else if (ret == -ENOSYS)
+		found("io_uring", WARNING, NULL, NULL,
+		      "This kernel was built without it; ioctls do the same, one at a time.");
+	else if (ret < 0 || (*doctor.root && is_filtered()))
+		found("io_uring", WARNING,
+		      compose("docker run --security-opt seccomp=PROFILE_THAT_ALLOWS_IO_URING ..."),
+		      NULL, "A seccomp filter %s here, as of a container; ioctls do the same.",
+		      ret < 0 ? "blocks it" : "is on that may block it");
+	else
+		found("io_uring", FINE, NULL, NULL, "available");
+}
+
+static void check_all(void)
+{
+	const char *folder = usual_folder();
+
+	check_kernel();
+	check_headers();
+	check_module();
+	check_secure_boot();
+	check_signature();
+	check_loaded();
+	check_mount(folder);
+	check_boot(folder);
+	check_permissions(folder);
+	check_limits(folder);
+	check_abi(folder);
+	check_uring();
+}
+
+enum { OPT_ROOT = 256 };
+
+int cmd_doctor(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "json", no_argument, NULL, 'J' },
+		{ "root", required_argument, NULL, OPT_ROOT },
+		{ "help", no_argument, NULL, 'h' },
+		{ }
+	};
+	struct args args = {
+		argc, argv, help, "-Jh", options, .least = 0, .most = 0,
+	};
+	int option;
+
+	while ((option = next_option(&args)) != -1) {
+		if (option == 'J')
+			doctor.list = json_list();
+		else
+			doctor.root = optarg;
+	}
+	if (args.count)
+		usage_error(&args, "doctor: '%s' is too much", args.operands[0]);
+	if (*doctor.root && !is_there("proc")) {
+		complain("%s: there is no 'proc' in it to look at", doctor.root);
+		return TROUBLE;
+	}
+	if (*usual_folder() != '/') {
+		complain("%s: give the folder by its whole path", usual_folder());
+		return TROUBLE;
+	}
+	check_all();
+	if (doctor.list)
+		json_print_document("doctor", doctor.list);
+	return doctor.worst == PROBLEM ? TROUBLE : doctor.worst == WARNING ? NO : SUCCESS;
+}
