@@ -22,22 +22,28 @@ parts    := $(patsubst %/Makefile,%,$(wildcard libshim/Makefile tools/cmd/Makefi
 
 # Host packages, installed (the list is printed first) by what boots a guest.
 wanted  :=
-demo check quick soak mutants lint bench bench-check: wanted := build-essential pkg-config libsmartcols-dev liburing-dev \
-	busybox-static cpio xz-utils mmdebstrap debian-archive-keyring
-demo check bench bench-check: wanted += qemu-system-x86
+demo demo-prefork check quick soak mutants lint bench bench-check: wanted := build-essential pkg-config \
+	libsmartcols-dev libjson-c-dev zlib1g-dev libmicrohttpd-dev liburing-dev busybox-static \
+	cpio xz-utils mmdebstrap debian-archive-keyring
+demo demo-prefork check bench bench-check: wanted += qemu-system-x86
 bench: wanted += gnuplot-nox libboost-dev
 check quick soak mutants: wanted += gcc-multilib
 model: wanted := build-essential
 check model mutants: wanted += spin
-lint: wanted += perl cppcheck shellcheck
+lint: wanted += perl cppcheck shellcheck python3 mandoc
+deb: wanted := build-essential pkg-config libsmartcols-dev libjson-c-dev zlib1g-dev liburing-dev libmicrohttpd-dev \
+	gcc-multilib python3 debhelper lintian
+man: wanted := build-essential pkg-config libsmartcols-dev libjson-c-dev zlib1g-dev libmicrohttpd-dev \
+	liburing-dev python3
 
-.PHONY: all bench/bench module programs tests packages demo check quick soak model mutants kernels lint \
-	bench bench-check install load unload clean help
+.PHONY: all bench/bench module programs man tests packages demo check quick soak model mutants kernels lint \
+	bench bench-check deb deb-check dkms-install in-tree demo-prefork install load unload clean help
 all: module programs
 
 help:
 	@echo 'make             module (for KDIR), library, command'
 	@echo 'make demo        boot a stock kernel in QEMU and run the examples in it'
+	@echo 'make demo-prefork  a server whose workers are killed at random, three ways'
 	@echo 'make check       run the tests on KERNELS="$(strip $(KERNELS))"'
 	@echo 'make quick       run the tests that match T= on K=uml, in seconds'
 	@echo 'make soak        kill at random for SOAK=60 seconds, and at every step; signals (K=uml)'
@@ -45,9 +51,14 @@ help:
 	@echo 'make bench       measure beside every peer, into bench/results (BENCH=uml: one setting)'
 	@echo 'make bench-check fail if an operation takes 3 % more instructions than bench/baseline.csv'
 	@echo 'make mutants     plant mistakes in the module that the tests must find (an hour)'
-	@echo 'make lint        checkpatch, sparse, cppcheck, shellcheck'
+	@echo 'make lint        checkpatch, sparse, cppcheck, shellcheck, mandoc'
+	@echo 'make man         the manual pages, into build/man'
 	@echo 'make kernels     build the kernels kasan kcsan uml uml-kasan from source'
-	@echo 'make install     module, library, command to DESTDIR, PREFIX'
+	@echo 'make install     module, library, command, manual pages to DESTDIR, PREFIX'
+	@echo 'make deb         Debian packages, into build/deb'
+	@echo 'make deb-check   install them in copies of small Debian trees, and remove them'
+	@echo 'make dkms-install  the module by DKMS, on any distribution'
+	@echo 'make in-tree DEST=FOLDER  into a kernel tree: module, Kconfig, document, tests'
 	@echo 'make load        load the module and mount /dev/shstate'
 	@echo 'make unload      the reverse'
 	@echo 'make clean       remove build/'
@@ -70,6 +81,9 @@ programs: packages
 		flock $O/lock $(MAKE) $(quiet) -C $$part O=$O || exit; \
 	done
 
+man: programs
+	@tools/man/make $O
+
 tests: programs
 	@$(vm)/source
 ifneq ($(wildcard selftests/Makefile),)
@@ -82,6 +96,10 @@ packages:
 
 demo: programs
 	@$(vm)/demo
+
+demo-prefork: programs
+	+@flock $O/lock $(MAKE) $(quiet) -C demo O=$O
+	@$(vm)/demo-prefork $(if $(filter-out file,$(origin K)),$K,6.12)
 
 check: tests
 	@$(vm)/check $(KERNELS)
@@ -116,7 +134,21 @@ kernels:
 	@$(vm)/kernel kasan kcsan uml uml-kasan
 
 lint: programs
+	@tools/man/make $O
 	@tools/lint/run
+
+deb: packages
+	@$(vm)/source
+	@packaging/deb
+
+deb-check:
+	@packaging/check bookworm trixie
+
+dkms-install:
+	@packaging/dkms-install
+
+in-tree:
+	@packaging/in-tree "$(DEST)"
 
 install: all
 ifneq ($(wildcard $(KDIR)/Makefile),)
@@ -126,6 +158,8 @@ endif
 	+for part in $(parts); do \
 		$(MAKE) -C $$part O=$O DESTDIR=$(DESTDIR) PREFIX=$(PREFIX) install || exit; \
 	done
+	tools/man/make $O
+	! [ -d $O/man ] || tools/man/install $O/man $(DESTDIR)$(PREFIX)/share/man
 
 load: module
 	modprobe shstate 2>/dev/null || insmod $O/module/kmod/shstate.ko
