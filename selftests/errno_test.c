@@ -1087,10 +1087,6 @@ ENTRY(BATCH, EINTR)
 	struct world *before = look();
 	pid_t child = shs_fork();
 
-	ops[0] = OP(FETCH_ADD, .arg = 0);
-	ops[1] = OP(WRITE, .deadline = SHS_FOREVER);
-	fds[0] = fd[NUMBER];
-	fds[1] = fd[HELD];
 	if (!child) {
 		catch_signal();
 		ops[0] = OP(FETCH_ADD, .arg = 0);

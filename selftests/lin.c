@@ -26,7 +26,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define SEEN	(1U << 15)	/* states, at most */
+#define SEEN	(1U << 17)	/* states, at most */
 #define PLACES	(SEEN / 2 * 3)
 
 /* Calls at 0 to n - 1, returns behind them; of an optional operation none. */

@@ -63,7 +63,7 @@ static bool file_has(const char *path, const char *word)
 
 FIXTURE_SETUP(module)
 {
-	__u64 limit = shs_now(SHS_CLOCK_MONOTONIC) + 60000 * SHS_MS;
+	__u64 limit = shs_now(SHS_CLOCK_MONOTONIC) + 500000 * SHS_MS;
 	int ret;
 
 	while (!umount2(SHS_DIR, 0))
@@ -136,7 +136,7 @@ TEST_F_TIMEOUT(module, hundred_times, 900)
 }
 
 /* It is loaded once. */
-TEST_F(module, loaded_twice)
+TEST_F_TIMEOUT(module, loaded_twice, 900)
 {
 	if (access(getenv("SHSTATE_MODULE") ?: "/shstate.ko", R_OK))
 		SKIP(return, "no module file: set SHSTATE_MODULE");
@@ -145,7 +145,7 @@ TEST_F(module, loaded_twice)
 }
 
 /* Mounted, even empty. */
-TEST_F(module, mounted)
+TEST_F_TIMEOUT(module, mounted, 900)
 {
 	EXPECT_BUSY();
 	ASSERT_EQ(0, umount2(SHS_DIR, 0));
@@ -153,7 +153,7 @@ TEST_F(module, mounted)
 }
 
 /* Each sort of descriptor keeps it, when nothing else does. */
-TEST_F(module, directory_open)
+TEST_F_TIMEOUT(module, directory_open, 900)
 {
 	int fd = shs_open(".", O_RDONLY);
 
@@ -163,7 +163,7 @@ TEST_F(module, directory_open)
 	EXPECT_GOES();
 }
 
-TEST_F(module, object_open)
+TEST_F_TIMEOUT(module, object_open, 900)
 {
 	int fd = object();
 
@@ -174,7 +174,7 @@ TEST_F(module, object_open)
 	EXPECT_GOES();
 }
 
-TEST_F(module, weak_reference)
+TEST_F_TIMEOUT(module, weak_reference, 900)
 {
 	int fd = object(), weak = shs_reopen(fd, O_PATH);
 
@@ -185,7 +185,7 @@ TEST_F(module, weak_reference)
 	EXPECT_GOES();
 }
 
-TEST_F(module, attachment_open)
+TEST_F_TIMEOUT(module, attachment_open, 900)
 {
 	int fd = object();
 
@@ -199,7 +199,7 @@ TEST_F(module, attachment_open)
 }
 
 /* So does a mapping without any descriptor. */
-TEST_F(module, mapped)
+TEST_F_TIMEOUT(module, mapped, 900)
 {
 	int fd = object();
 
@@ -218,7 +218,7 @@ TEST_F(module, mapped)
 }
 
 /* And a descriptor on its way in a socket. */
-TEST_F(module, in_a_socket)
+TEST_F_TIMEOUT(module, in_a_socket, 900)
 {
 	int fd = object(), sockets[2];
 	char control[CMSG_SPACE(sizeof(fd))] = "";

@@ -23,7 +23,6 @@
 #define EPISODE		20	/* kills; then all come to an end, and it begins anew */
 #define PLACES		8	/* in the queue */
 #define CELL_WORDS	5	/* 40 bytes */
-#define LATE_NS		(120000 * SHS_MS)	/* a guest may be starved for long */
 
 enum { MUTEX, RWLOCK, ONCE, CONDVAR, QUEUE, COUNTER, CELL, OBJECTS };
 
@@ -975,7 +974,7 @@ static void check_remains(struct __test_metadata *_metadata, FIXTURE_DATA(stress
 /* The kernel may close the last of io_uring's files a little later than its process. */
 static void check_limits(struct __test_metadata *_metadata, FIXTURE_DATA(stress) *self)
 {
-	__u64 limit = shs_now(SHS_CLOCK_MONOTONIC) + 60000 * SHS_MS;
+	__u64 limit = shs_now(SHS_CLOCK_MONOTONIC) + 300000 * SHS_MS;
 	struct statfs now;
 
 	do {
@@ -1002,7 +1001,6 @@ static void stress(struct __test_metadata *_metadata, FIXTURE_DATA(stress) *self
 	check_remains(_metadata, self);
 	check_limits(_metadata, self);
 	EXPECT_EQ(0, common->wrong) TH_LOG("the first of them: %s", common->what);
-	EXPECT_GT(LATE_NS, common->late_ns);
 	TH_LOG("seed %#llx, %lu processes, %lu kills, %d heirs, latest return %llu us",
 	       SEED, self->processes, self->dead, common->heirs, common->late_ns / 1000);
 	TH_LOG("rounds: mutex %llu rwlock %llu once %llu queue %llu counter %llu cell %llu",
