@@ -304,8 +304,7 @@ static int condwait_by_request(struct condwait *c)
 		return -ENOMEM;
 	ret = queue_and_release(c);
 	if (!ret)
-		return shs_request_ticket(c->request, c->ticket, &c->deadline,
-					  c->door->issue_flags);
+		return shs_request_ticket(c->request, c->ticket, &c->deadline);
 	shs_request_free(c->request);
 	return ret;
 }
@@ -372,7 +371,7 @@ long shs_condvar_wait(struct shs_attachment *att, void __user *argp, struct shs_
 	c.mutex = get_mutex(args.mutex_fd, att->obj, &c.mutex_file);
 	if (IS_ERR(c.mutex))
 		return PTR_ERR(c.mutex);
-	if (SHS_URING_ASYNC && door)
+	if (door && door->ops->post)
 		ret = condwait_by_request(&c);
 	else if (!door && put_user(1, &user->started))
 		ret = -EFAULT;

@@ -171,7 +171,7 @@ const struct file_operations shs_object_fops = {
 
 static int __init shstate_init(void)
 {
-	int ret = IS_ENABLED(CONFIG_IO_URING) ? shs_requests_init() : 0;
+	int ret = shs_requests_init();
 
 	if (ret)
 		return ret;
@@ -183,8 +183,7 @@ static int __init shstate_init(void)
 	if (ret) {
 		kmem_cache_destroy(shs_att_cache);
 		kmem_cache_destroy(shs_object_cache);
-		if (IS_ENABLED(CONFIG_IO_URING))
-			shs_requests_exit();
+		shs_requests_exit();
 	}
 	return ret;
 }
@@ -192,8 +191,7 @@ static int __init shstate_init(void)
 static void __exit shstate_exit(void)
 {
 	unregister_filesystem(&shs_fs_type);
-	if (IS_ENABLED(CONFIG_IO_URING))
-		shs_requests_exit();
+	shs_requests_exit();
 	rcu_barrier();		/* inodes are freed by RCU */
 	kmem_cache_destroy(shs_att_cache);
 	kmem_cache_destroy(shs_object_cache);

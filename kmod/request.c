@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Waits that complete a command of io_uring, where the kernel can cancel commands.
+ * Waits that no thread sleeps for, whatever door they came by.
  *
- *   issue               try: no need to wait, done in the issue
- *                       else a request: marked cancelable, queued, its timer started
+ *   start               the door says who may end it (publish); queued, its timer started
  *   settled, once, by   a grant, an error of the object, the deadline (expire), CANCEL, the
- *                       end of the attachment, or io_uring (shs_request_cancel): off the
+ *                       end of the attachment, or the door (shs_request_cancel): off the
  *                       queue, and posted
- *   posted, once        to the task that submitted it, or to io_uring's own if that is gone
- *   finish, there       timer and work are stopped, the reply is written, the command done
+ *   posted, once        to the door, in whatever context
+ *   end, by the door    timer and work are stopped, what nobody takes is given back
  *
  * So whatever ends a wait settles its waiter, under object->lock, and only who settled it
- * posts it; until then the command's file keeps attachment and object, and finish is the
+ * posts it; until then the door keeps attachment and object, and who calls end is the
  * only one to free.  A timer cannot take object->lock, so it lets a work do it.
  *
- * Ownership is handed over by who settles.  If the completion has nobody to go to (the
- * task is gone or killed, or the ring is closed) finish gives back what was granted, with
- * its notice.  A cancelled command may have been granted before: the same.
+ * Ownership is handed over by who settles.  If the door has nobody to tell (closed) end
+ * gives back what was granted, with its notice.  A wait that the door cancelled may have
+ * been granted before: the same.
  *
- *   io_uring (uring_lock)               who settles (object->lock)
+ *   door                                who settles (object->lock)
  *   cancel: cancelled = true            lock; settle: 0; unlock; posted
  *           lock; queued? settle
- *   again, until done                   finish: cancelled: gives it back
+ *   (io_uring: again, until it ended)   end: cancelled: gives it back
  *
  * A wait at a condvar has two waiters, one after the other: its ticket's w, and again for
  * the mutex.  A notify queues again for w; whatever else ends w does that with the mutex's
@@ -38,28 +37,7 @@
 #include <linux/workqueue.h>
 #include "shstate.h"
 
-#ifdef SHS_HAVE_URING_CANCELABLE
-
-struct shs_request {
-	struct shs_waiter w;
-	struct shs_object *obj;
-	struct shs_ticket *ticket;	/* condvar; then w is not used */
-	struct io_uring_cmd *cmd;
-	struct shs_door door;		/* for the reply */
-	struct hrtimer timer;
-	struct work_struct work;
-	bool timed;
-	bool cancelled;			/* by io_uring, under obj->lock; see above */
-};
-
 static struct workqueue_struct *deadlines;
-
-/* Where the command keeps its request. */
-static struct shs_request **request_of(struct io_uring_cmd *cmd)
-{
-	BUILD_BUG_ON(sizeof(struct shs_request *) > sizeof(cmd->pdu));
-	return (struct shs_request **)cmd->pdu;
-}
 
 /* ---- the end ---- */
 
@@ -82,7 +60,7 @@ static bool is_grant(int result)
 	return !result || result == -EOWNERDEAD;
 }
 
-/* What it was granted last, or why not; if that has nobody to go to, it is given back. */
+/* What it was granted last, or why not; closed: that has nobody to go to, and is given back. */
 static int take_grant(struct shs_request *r, bool closed)
 {
 	struct shs_waiter *w = r->ticket ? &r->ticket->again : &r->w;
@@ -91,37 +69,23 @@ static int take_grant(struct shs_request *r, bool closed)
 	return closed ? shs_give_back(obj, w, w->result) : w->result;
 }
 
-/*
- * The last of r.  io_uring may want to cancel the command until it is done, so r goes
- * after that.
- */
-static void finish(struct shs_request *r, bool dead, unsigned int issue_flags)
+/* How r, which was posted, has ended; from now on nobody but the caller knows of it. */
+int shs_request_end(struct shs_request *r, bool closed)
 {
-	bool closed = dead || READ_ONCE(r->cancelled) || shs_door_closed(r->cmd) ||
-		      fatal_signal_pending(current);
 	int ret, ended = 0;
 
 	stop_timer(r);
-	ret = take_grant(r, closed);
+	ret = take_grant(r, closed || READ_ONCE(r->cancelled));
 	if (r->ticket)
 		ended = shs_ticket_end(r->ticket, !is_grant(ret));
 	if (r->ticket && ret == -EBUSY)
 		ret = -ENOLCK;		/* what it had released it could not take back */
-	ret = shs_door_end(&r->door, &r->w, ret ?: ended);
-	shs_uring_done(r->cmd, ret, issue_flags);
-	shs_request_free(r);
+	return ret ?: ended;
 }
-
-static void finish_command(struct io_uring_cmd *cmd, unsigned int issue_flags, bool dead)
-{
-	finish(*request_of(cmd), dead, issue_flags);
-}
-
-SHS_URING_TW(finish_in_task, finish_command)
 
 static void post(struct shs_request *r)
 {
-	shs_uring_complete_in_task(r->cmd, finish_in_task);
+	r->door.ops->post(r);
 }
 
 static void settled(struct shs_waiter *w)
@@ -201,13 +165,9 @@ static enum hrtimer_restart deadline_passed(struct hrtimer *timer)
 	return HRTIMER_NORESTART;
 }
 
-/*
- * io_uring cancels the command, with uring_lock held, perhaps again and again until it is
- * done; it is not yet, so the request is still there.
- */
-void shs_request_cancel(struct io_uring_cmd *cmd)
+/* By the door, whose caller sees to it that r has not ended yet. */
+void shs_request_cancel(struct shs_request *r)
 {
-	struct shs_request *r = *request_of(cmd);
 	struct shs_ticket *t = r->ticket;
 
 	spin_lock(&r->obj->lock);
@@ -229,28 +189,26 @@ bool shs_request_limit(const struct shs_object *obj, bool may_write)
 	return READ_ONCE(obj->waiters) >= SHS_REQUESTS_MAX / (may_write ? 1 : 2);
 }
 
-struct shs_request *shs_request_new(struct shs_object *obj, struct shs_door *door)
+struct shs_request *shs_request_new(struct shs_object *obj, const struct shs_door *door)
 {
 	struct shs_request *r = kzalloc(sizeof(*r), SHS_GFP);
 
 	if (!r)
 		return NULL;
 	r->obj = obj;
-	r->cmd = door->cmd;
 	r->door = *door;
 	return r;
 }
 
-/* From now on io_uring may cancel it, and it ends by shs_uring_done() only. */
-static void publish(struct shs_request *r, const struct shs_deadline *d, unsigned int issue_flags)
+/* From now on its door may cancel it. */
+static void publish(struct shs_request *r, const struct shs_deadline *d)
 {
 	r->timed = d->at != KTIME_MAX;
 	if (r->timed) {
 		hrtimer_setup(&r->timer, deadline_passed, d->clock, HRTIMER_MODE_ABS);
 		INIT_WORK(&r->work, expire);
 	}
-	*request_of(r->cmd) = r;
-	io_uring_cmd_mark_cancelable(r->cmd, issue_flags);
+	r->door.ops->publish(r);
 }
 
 /* With obj->lock, after first_waiter() queued. */
@@ -287,46 +245,34 @@ static int enter(struct shs_request *r, const struct shs_deadline *d)
 	return ret;
 }
 
-static int begin(struct shs_object *obj, const struct shs_waiter *w,
-		 const struct shs_deadline *d, struct shs_door *door)
+/* As w waits.  -EBUSY: queued, and posted when it ended.  Else it has, with w.result. */
+int shs_request_start(struct shs_request *r, const struct shs_waiter *w,
+		      const struct shs_deadline *d)
 {
-	struct shs_request *r = shs_request_new(obj, door);
 	int ret;
 
-	if (!r)
-		return -ENOMEM;
 	r->w = *w;
 	r->w.task = NULL;
 	r->w.done = settled;
 	get_pid(r->w.thread);
 	INIT_LIST_HEAD(&r->w.node);
-	publish(r, d, door->issue_flags);
+	publish(r, d);
 	ret = enter(r, d);
-	if (ret != -EBUSY) {
+	if (ret != -EBUSY)
 		r->w.result = ret;
-		finish(r, false, door->issue_flags);
-	}
-	return -EIOCBQUEUED;
-}
-
-int shs_door_wait(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d,
-		  struct shs_door *door)
-{
-	int ret = shs_first_try(obj, w, door);
-
-	return ret == -EBUSY && d ? begin(obj, w, d, door) : ret;
+	return ret;
 }
 
 /* The ticket is queued, or was settled already, and the mutex is released. */
 int shs_request_ticket(struct shs_request *r, struct shs_ticket *t,
-		       const struct shs_deadline *d, unsigned int issue_flags)
+		       const struct shs_deadline *d)
 {
 	struct shs_object *obj = r->obj;
 	struct shs_wakes nobody = { };
 	bool left;
 
 	r->ticket = t;
-	publish(r, d, issue_flags);
+	publish(r, d);
 	spin_lock(&obj->lock);
 	t->again.done = ticket_settled;
 	if (r->cancelled && t->w.state == SHS_QUEUED)
@@ -352,5 +298,3 @@ void shs_requests_exit(void)
 {
 	destroy_workqueue(deadlines);
 }
-
-#endif

@@ -4,11 +4,13 @@
 #define _SHS_SHSTATE_H
 
 #include <linux/fs.h>
+#include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
+#include <linux/workqueue.h>
 #include "compat.h"
 #include "core.h"
 
@@ -94,20 +96,48 @@ int shs_acquire_queued(struct shs_object *obj, struct shs_waiter *w,
 void shs_release_waiter(struct shs_object *obj, struct shs_waiter *w);
 int shs_give_back(struct shs_object *obj, struct shs_waiter *w, int result);
 
+struct shs_door;
+struct shs_request;
+
+/* What a door does for a command that waits without its caller. */
+struct shs_door_ops {
+	/* as shs_acquire(); -EIOCBQUEUED: w was copied, and its end is told later */
+	int (*wait)(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d,
+		    struct shs_door *door);
+	/* r is about to wait */
+	void (*publish)(struct shs_request *r);
+	/* r has ended: in any context, without a lock.  NULL: all waits have a thread. */
+	void (*post)(struct shs_request *r);
+};
+
 /*
- * How a command came by io_uring; where functions take one, NULL is a call of the
- * thread itself, which sleeps.
+ * How a command came that its caller does not sleep for; where functions take one, NULL
+ * is a call of the thread itself, which sleeps.
  */
 struct shs_door {
+	const struct shs_door_ops *ops;
+	struct pid *thread;	/* that submitted it; owns what it is granted */
+	/* of io_uring */
 	struct io_uring_cmd *cmd;
 	unsigned int issue_flags;
-	struct pid *thread;	/* that submitted it; owns what it is granted */
 	void __user *argp;
 	/* in the struct at argp, 0: none */
 	size_t notice_at;	/* what else -EOWNERDEAD would say */
 	size_t state_at;	/* waiter->reply */
 	size_t generation_at;	/* waiter->generation */
 	bool retry;		/* -EAGAIN is for a worker: come again from there */
+};
+
+/* A wait that no thread sleeps for, see request.c. */
+struct shs_request {
+	struct shs_waiter w;
+	struct shs_object *obj;
+	struct shs_ticket *ticket;	/* condvar; then w is not used */
+	struct shs_door door;
+	struct hrtimer timer;
+	struct work_struct work;
+	bool timed;
+	bool cancelled;			/* by its door, under obj->lock */
 };
 
 static inline struct pid *shs_caller(const struct shs_door *door)
@@ -149,17 +179,22 @@ bool shs_door_closed(const struct io_uring_cmd *cmd);
 int shs_first_try(struct shs_object *obj, struct shs_waiter *w, const struct shs_door *door);
 int shs_door_end(const struct shs_door *door, const struct shs_waiter *w, int ret);
 
-/* request.c, or where io_uring cannot cancel, worker.c */
-int shs_door_wait(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d,
-		  struct shs_door *door);
-struct shs_request *shs_request_new(struct shs_object *obj, struct shs_door *door);
-void shs_request_free(struct shs_request *r);
-bool shs_request_limit(const struct shs_object *obj, bool may_write);
-int shs_request_ticket(struct shs_request *r, struct shs_ticket *t,
-		       const struct shs_deadline *d, unsigned int issue_flags);
-void shs_request_cancel(struct io_uring_cmd *cmd);
+/* ring.c, or where io_uring cannot cancel, worker.c */
+extern const struct shs_door_ops shs_ring;
+void shs_ring_cancel(struct io_uring_cmd *cmd);
 int shs_worker_begin(struct shs_door *door);
 void shs_worker_end(void);
+
+/* request.c */
+struct shs_request *shs_request_new(struct shs_object *obj, const struct shs_door *door);
+void shs_request_free(struct shs_request *r);
+bool shs_request_limit(const struct shs_object *obj, bool may_write);
+int shs_request_start(struct shs_request *r, const struct shs_waiter *w,
+		      const struct shs_deadline *d);
+int shs_request_ticket(struct shs_request *r, struct shs_ticket *t,
+		       const struct shs_deadline *d);
+void shs_request_cancel(struct shs_request *r);
+int shs_request_end(struct shs_request *r, bool closed);
 int shs_requests_init(void);
 void shs_requests_exit(void);
 

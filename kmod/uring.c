@@ -4,7 +4,7 @@
  * SQE carries address and size of the struct that the ioctl takes; both are read once,
  * at once, for the SQE is shared memory.
  *
- * What need not wait completes in the issue.  What must is request.c's (the command
+ * What need not wait completes in the issue.  What must is ring.c's (the command
  * completes when its waiter is settled), or on kernels that cannot cancel commands
  * worker.c's (a worker of the ring sleeps).  What ends a holding never waits, so it needs
  * no worker that the waits could have used up.
@@ -134,14 +134,14 @@ static int check_struct(const struct shs_sqe *sqe, const struct rule *rule)
 
 int shs_uring_cmd(struct io_uring_cmd *cmd, unsigned int issue_flags)
 {
-	struct shs_door door = { .cmd = cmd, .issue_flags = issue_flags };
+	struct shs_door door = { .ops = &shs_ring, .cmd = cmd, .issue_flags = issue_flags };
 	bool on_object = cmd->file->f_op == &shs_object_fops;
 	const struct rule *rule;
 	struct shs_sqe sqe;
 	int ret;
 
 	if (shs_uring_is_cancel(issue_flags)) {
-		shs_request_cancel(cmd);
+		shs_ring_cancel(cmd);
 		return 0;
 	}
 	memcpy(&sqe, shs_uring_payload(cmd), sizeof(sqe));

@@ -238,15 +238,11 @@ int shs_acquire_queued(struct shs_object *obj, struct shs_waiter *w, const struc
 	return ret;
 }
 
-/*
- * The same by whatever door.  By io_uring also -EIOCBQUEUED: w was copied, and the
- * command completes when it is settled.
- */
+/* The same by whatever door, which may say -EIOCBQUEUED. */
 int shs_wait(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d,
 	     struct shs_door *door)
 {
-	return IS_ENABLED(CONFIG_IO_URING) && door ? shs_door_wait(obj, w, d, door) :
-						     shs_acquire(obj, w, d);
+	return door ? door->ops->wait(obj, w, d, door) : shs_acquire(obj, w, d);
 }
 
 /* SHS_IOC_CANCEL */

@@ -90,8 +90,8 @@ void shs_worker_end(void)
 	mutex_unlock(&lock);
 }
 
-int shs_door_wait(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d,
-		  struct shs_door *door)
+static int worker_wait(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d,
+		       struct shs_door *door)
 {
 	int ret = shs_first_try(obj, w, door);
 
@@ -105,13 +105,8 @@ int shs_door_wait(struct shs_object *obj, struct shs_waiter *w, const struct shs
 	return shs_door_closed(door->cmd) ? shs_give_back(obj, w, ret) : ret;
 }
 
-int shs_requests_init(void)
-{
-	return 0;
-}
-
-void shs_requests_exit(void)
-{
-}
+const struct shs_door_ops shs_ring = {
+	.wait = worker_wait,
+};
 
 #endif
