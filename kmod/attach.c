@@ -140,6 +140,7 @@ static void att_free(struct shs_attachment *att)
 {
 	struct shs_object *obj = att->obj;
 
+	shs_disarm(att);
 	remove_from_object(att);
 	kvfree(att->reads);
 	kvfree(att->cycle);
@@ -234,6 +235,7 @@ static struct shs_attachment *att_new(struct file *file, struct shs_object *obj)
 	shs_process_name(att->comm, current);
 	att->uid = current_uid();
 	INIT_LIST_HEAD(&att->tickets);
+	init_waitqueue_head(&att->polled);
 
 	ret = alloc_private(att);
 	if (!ret)
@@ -340,6 +342,10 @@ long shs_att_call(struct shs_attachment *att, unsigned int cmd, void __user *arg
 		return shs_cycle(att, argp);
 	case SHS_IOC_CANCEL:
 		return shs_cancel_wait(att->obj, argp);
+	case SHS_IOC_ARM:
+		return shs_arm(att, argp);
+	case SHS_IOC_COLLECT:
+		return shs_collect(att, argp);
 	}
 	ret = shs_size_in(&size, sizeof(struct shs_ioc_op), argp);
 	return ret ?: shs_op(att->obj_file, att, argp, size, door);
@@ -371,6 +377,8 @@ static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case SHS_IOC_ONCE:
 	case SHS_IOC_CONVERT:
 	case SHS_IOC_BARRIER:
+	case SHS_IOC_ARM:
+	case SHS_IOC_COLLECT:
 		break;
 	default:
 		return -ENOTTY;
@@ -392,6 +400,7 @@ const struct file_operations shs_att_fops = {
 	.owner		= THIS_MODULE,
 	.release	= att_release,
 	.mmap		= shs_att_mmap,
+	.poll		= shs_att_poll,
 	.unlocked_ioctl	= att_ioctl,
 	.compat_ioctl	= compat_ptr_ioctl,
 	.show_fdinfo	= att_fdinfo,

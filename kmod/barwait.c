@@ -80,7 +80,7 @@ long shs_barrier(struct shs_attachment *att, void __user *argp, struct shs_door 
 	ret = shs_copy_in(&b, sizeof(b), argp);
 	if (ret)
 		return ret;
-	if (!is_valid(&b))
+	if (!is_valid(&b) || (b.cmd != SHS_BARRIER_WAIT && door && door->att))
 		return -EINVAL;
 	if (att->obj->kind != SHS_KIND_BARRIER)
 		return -EOPNOTSUPP;

@@ -25,8 +25,37 @@ static void cancel_waiters(struct shs_attachment *att, struct shs_wakes *wakes)
 	struct shs_waiter *w, *next;
 
 	list_for_each_entry_safe(w, next, &att->obj->queue, node)
-		if (w->att == att)
+		if (w->att == att || w->armed == att)
 			shs_settle(att->obj, w, -ENXIO, wakes);
+}
+
+/* As if it had never been granted; what w's thread locked once more meanwhile stays so. */
+void shs_undo_grant(struct shs_object *obj, struct shs_waiter *w, int result,
+		    struct shs_wakes *wakes)
+{
+	bool notice = result == -EOWNERDEAD && !shs_mutex_is_nested(obj, w);
+
+	lockdep_assert_held(&obj->lock);
+	shs_kind_ops(obj->kind)->release(obj, w, notice, wakes);
+}
+
+/* w has its result; if that is a grant it is to be collected. */
+void shs_leave_unclaimed(struct shs_waiter *w)
+{
+	if (w->armed && (!w->result || w->result == -EOWNERDEAD))
+		hlist_add_head(&w->unclaimed, &w->armed->unclaimed);
+}
+
+static void undo_unclaimed(struct shs_attachment *att, struct shs_wakes *wakes)
+{
+	struct shs_waiter *w;
+	struct hlist_node *next;
+
+	hlist_for_each_entry_safe(w, next, &att->unclaimed, unclaimed) {
+		hlist_del_init(&w->unclaimed);
+		shs_undo_grant(att->obj, w, w->result, wakes);
+		w->result = -ENXIO;
+	}
 }
 
 /* Does not serve the queue: called by try and pass, which must not recurse. */
@@ -39,6 +68,7 @@ static void repair(struct shs_attachment *att, struct shs_wakes *wakes)
 		return;
 	att->state = SHS_ATT_DEAD;
 	cancel_waiters(att, wakes);
+	undo_unclaimed(att, wakes);
 	shs_watch(att, 0);
 	if (ops->repair)
 		ops->repair(att->obj, att, wakes);
@@ -152,6 +182,7 @@ void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result,
 {
 	shs_dequeue(obj, w);
 	w->result = result;
+	shs_leave_unclaimed(w);
 	smp_store_release(&w->state, SHS_SETTLED);	/* pairs with settled() in wait.c */
 	if (w->done)
 		add_done(obj, w, wakes);

@@ -11,12 +11,14 @@
  *   VMA -> attachment file    the only thing that keeps mapped pages: PFN mappings
  *                             take no page references.
  *   shs_waiter                on the stack of the sleeper; inside a condvar ticket
- *                             that its attachment owns; or inside a request of
- *                             io_uring, which keeps the file that it came by.
+ *                             that its attachment owns; or inside a request, of
+ *                             io_uring, which keeps the file that it came by, or of
+ *                             an attachment, which ends it with itself.
  *
  * Locking.
  *
  *   mmap_lock / uring_lock -> object->guard -> object->lock -> xarray lock, graph->lock
+ *   attachment->polled.lock: with what poll and epoll nest in it, apart from the others
  *   a condvar's object->lock -> object->lock of the mutex or rwlock it waits beside
  *   fs limits: sbi->limit_lock, a leaf that is never taken under object->lock.
  *
@@ -50,6 +52,7 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/types.h>
+#include <linux/wait.h>
 #include <linux/xarray.h>
 #include "../uapi/linux/shstate.h"
 
@@ -125,6 +128,9 @@ struct shs_read {
  * by whoever settled it, without any lock of ours but in any context, and may free it.
  * A waiter with done cannot try by itself, so it is never kicked but handed what it
  * waits for.  One by_ring blocks no thread of its process, so it is no edge in the graph.
+ *
+ * What an armed one is granted is its process's, but unclaimed until it is collected.  If
+ * the attachment ends before, nobody has used it: it goes on to the next, with its notice.
  */
 struct shs_waiter {
 	struct list_head node;		/* object->queue */
@@ -144,7 +150,9 @@ struct shs_waiter {
 	bool kicked;			/* still queued, but should try again; unlocked read */
 	bool next;			/* mutex: the release under way goes to it */
 	bool patient;			/* goes on waiting in a deadlock: a condvar's wait */
-	bool by_ring;			/* by io_uring, whoever sleeps for it; constant */
+	bool by_ring;			/* by io_uring, whoever sleeps for it, or armed; constant */
+	struct shs_attachment *armed;	/* by which; of the same object */
+	struct hlist_node unclaimed;	/* armed->unclaimed */
 	struct shs_step step;		/* in the graph of who waits for whom */
 	u32 index;			/* atomic: the element */
 	u64 expected;			/* atomic: waits while the element is this */
@@ -172,6 +180,13 @@ struct shs_parties {
 	u32 now, before;		/* in that one, and in the last before it */
 };
 
+/* What becomes of an attachment's armed wait, see arm.c. */
+enum shs_arm {
+	SHS_ARM_NONE = 0,
+	SHS_ARM_WAITS,
+	SHS_ARM_ENDED,		/* readable: the result is to be collected */
+};
+
 struct shs_attachment {
 	struct shs_object *obj;
 	u32 id;
@@ -186,6 +201,10 @@ struct shs_attachment {
 	struct pid *pid;		/* thread group that attached */
 	struct file *obj_file;
 	struct list_head tickets;	/* [l] condvar: struct shs_ticket.att_node */
+	struct hlist_head unclaimed;	/* [l] armed waiters that were granted what they wait for */
+	wait_queue_head_t polled;	/* who polls; its lock protects the two below */
+	struct shs_request *request;	/* armed, and queued at least once */
+	u8 arm;				/* enum shs_arm */
 	struct shs_read *reads;		/* [l] and graph->lock: one a lane, or NULL */
 	struct shs_thread_info *cycle;	/* [l] SHS_INIT_DETECT: why it was refused last */
 	u32 cycle_length;		/* [l] 0: it never was */
@@ -321,6 +340,9 @@ void shs_requeue(struct shs_object *obj, struct shs_waiter *w);
 void shs_dequeue(struct shs_object *obj, struct shs_waiter *w);
 void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result,
 		struct shs_wakes *wakes);
+void shs_leave_unclaimed(struct shs_waiter *w);
+void shs_undo_grant(struct shs_object *obj, struct shs_waiter *w, int result,
+		    struct shs_wakes *wakes);
 void shs_kick_head(struct shs_object *obj, struct shs_wakes *wakes);
 void shs_tell_done(struct shs_wakes *wakes);
 bool shs_is_leaving(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes);

@@ -187,6 +187,8 @@ long shs_convert(struct shs_attachment *att, void __user *argp, struct shs_door 
 		w.call = (uintptr_t)argp;
 		return shs_wait(att->obj, &w, c.flags & SHS_LOCK_NOWAIT ? NULL : &d, door);
 	}
+	if (door && door->att)
+		return -EINVAL;
 	w.mode = c.from;
 	return weaken(att, &w, c.to);
 }
@@ -312,7 +314,8 @@ long shs_once(struct shs_attachment *att, void __user *argp, struct shs_door *do
 	    o.pad1 || o.notice ||
 	    o.flags & ~(SHS_ONCE_NOWAIT | SHS_ONCE_FORCE) ||
 	    (!waits && (o.flags || o.deadline || o.clock)) ||
-	    (o.cmd == SHS_ONCE_WAIT && o.flags & SHS_ONCE_FORCE))
+	    (o.cmd == SHS_ONCE_WAIT && o.flags & SHS_ONCE_FORCE) ||
+	    (!waits && door && door->att))
 		return -EINVAL;
 	if (att->obj->kind != SHS_KIND_ONCE)
 		return -EOPNOTSUPP;

@@ -103,6 +103,7 @@ static void private_close(struct vm_area_struct *vma)
 	shs_att_die(att, &wakes);
 	spin_unlock(&att->obj->lock);
 	shs_wakes_flush(&wakes);
+	wake_up_poll(&att->polled, EPOLLHUP);
 }
 
 static const struct vm_operations_struct region_vm_ops = {

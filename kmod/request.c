@@ -65,8 +65,13 @@ static int take_grant(struct shs_request *r, bool closed)
 {
 	struct shs_waiter *w = r->ticket ? &r->ticket->again : &r->w;
 	struct shs_object *obj = r->ticket ? w->att->obj : r->obj;
+	int result;
 
-	return closed ? shs_give_back(obj, w, w->result) : w->result;
+	spin_lock(&obj->lock);
+	hlist_del_init(&w->unclaimed);
+	result = w->result;
+	spin_unlock(&obj->lock);
+	return closed ? shs_give_back(obj, w, result) : result;
 }
 
 /* How r, which was posted, has ended; from now on nobody but the caller knows of it. */
@@ -120,6 +125,7 @@ static void take_back(struct shs_ticket *t)
 		ret = -EBUSY;
 	} else {
 		w->result = ret;
+		shs_leave_unclaimed(w);
 	}
 	shs_pass(mutex, &wakes);
 	spin_unlock(&mutex->lock);
@@ -223,13 +229,14 @@ static int enter(struct shs_request *r, const struct shs_deadline *d)
 {
 	struct shs_object *obj = r->obj;
 	struct shs_waiter *w = &r->w;
+	const struct shs_attachment *att = w->att ?: w->armed;
 	struct shs_wakes wakes = { };
 	int ret;
 
 	spin_lock(&obj->lock);
 	if (r->cancelled)
 		ret = -ECANCELED;
-	else if (w->att && w->att->state != SHS_ATT_LIVE)
+	else if (att && att->state != SHS_ATT_LIVE)
 		ret = -ENXIO;
 	else if (shs_request_limit(obj, w->att ? w->att->may_write : w->counts))
 		ret = -EUSERS;
@@ -238,6 +245,9 @@ static int enter(struct shs_request *r, const struct shs_deadline *d)
 	if (ret == -EBUSY) {
 		shs_enqueue(obj, w);
 		start_timer(r, d);
+	} else {
+		w->result = ret;
+		shs_leave_unclaimed(w);
 	}
 	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
@@ -249,18 +259,13 @@ static int enter(struct shs_request *r, const struct shs_deadline *d)
 int shs_request_start(struct shs_request *r, const struct shs_waiter *w,
 		      const struct shs_deadline *d)
 {
-	int ret;
-
 	r->w = *w;
 	r->w.task = NULL;
 	r->w.done = settled;
 	get_pid(r->w.thread);
 	INIT_LIST_HEAD(&r->w.node);
 	publish(r, d);
-	ret = enter(r, d);
-	if (ret != -EBUSY)
-		r->w.result = ret;
-	return ret;
+	return enter(r, d);
 }
 
 /* The ticket is queued, or was settled already, and the mutex is released. */
@@ -275,6 +280,7 @@ int shs_request_ticket(struct shs_request *r, struct shs_ticket *t,
 	publish(r, d);
 	spin_lock(&obj->lock);
 	t->again.done = ticket_settled;
+	t->again.armed = r->door.att ? t->again.att : NULL;
 	if (r->cancelled && t->w.state == SHS_QUEUED)
 		shs_settle(obj, &t->w, -ECANCELED, &nobody);
 	left = t->w.state == SHS_SETTLED;

@@ -7,6 +7,7 @@
 #include <linux/hrtimer.h>
 #include <linux/ktime.h>
 #include <linux/mm.h>
+#include <linux/poll.h>
 #include <linux/seq_file.h>
 #include <linux/slab.h>
 #include <linux/uaccess.h>
@@ -117,6 +118,7 @@ struct shs_door_ops {
 struct shs_door {
 	const struct shs_door_ops *ops;
 	struct pid *thread;	/* that submitted it; owns what it is granted */
+	struct shs_attachment *att;	/* SHS_IOC_ARM by it: what does not wait is -EINVAL */
 	/* of io_uring */
 	struct io_uring_cmd *cmd;
 	unsigned int issue_flags;
@@ -169,6 +171,12 @@ long shs_barrier(struct shs_attachment *att, void __user *argp, struct shs_door 
 int shs_op_run(struct shs_object *obj, struct shs_ioc_op *op, bool may_wait);
 long shs_op(struct file *file, struct shs_attachment *att, void __user *argp, u32 size,
 	    struct shs_door *door);
+
+/* arm.c */
+long shs_arm(struct shs_attachment *att, void __user *argp);
+long shs_collect(struct shs_attachment *att, void __user *argp);
+__poll_t shs_att_poll(struct file *file, poll_table *wait);
+void shs_disarm(struct shs_attachment *att);
 
 /* batch.c */
 long shs_batch(struct file *file, void __user *argp);

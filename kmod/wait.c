@@ -273,14 +273,11 @@ long shs_cancel_wait(struct shs_object *obj, void __user *argp)
 int shs_give_back(struct shs_object *obj, struct shs_waiter *w, int result)
 {
 	struct shs_wakes wakes = { };
-	bool notice;
 
 	if (result && result != -EOWNERDEAD)
 		return result;
 	spin_lock(&obj->lock);
-	/* what its thread locked once more meanwhile stays so */
-	notice = result == -EOWNERDEAD && !shs_mutex_is_nested(obj, w);
-	shs_kind_ops(obj->kind)->release(obj, w, notice, &wakes);
+	shs_undo_grant(obj, w, result, &wakes);
 	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);

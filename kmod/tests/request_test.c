@@ -207,3 +207,107 @@ TEST(request_ends_with_its_attachment)
 	CHECK_EQ(box_unlock(&box, 0, 0), 0);
 	CHECK_EQ(word(), 0);
 }
+
+/* As an armed wait is queued, or granted at once. */
+static int arm(unsigned int i, u32 mode)
+{
+	struct shs_waiter *w = &request[i].w;
+	struct shs_wakes wakes = { };
+	int ret;
+
+	*w = (struct shs_waiter) {
+		.att = &box.att[i], .thread = &box.task[i].pid, .mode = mode, .done = tell,
+		.armed = &box.att[i], .permits = box.obj.kind == SHS_KIND_SEMAPHORE,
+	};
+	INIT_LIST_HEAD(&w->node);
+	spin_lock(&box.obj.lock);
+	ret = shs_kind_ops(box.obj.kind)->try(&box.obj, w, &wakes);
+	if (ret == -EBUSY) {
+		shs_enqueue(&box.obj, w);
+	} else {
+		w->result = ret;
+		shs_leave_unclaimed(w);
+	}
+	shs_pass(&box.obj, &wakes);
+	spin_unlock(&box.obj.lock);
+	shs_wakes_flush(&wakes);
+	return ret;
+}
+
+/* What its process was granted and had not collected when it died goes on as it came. */
+TEST(armed_grant_of_the_dead)
+{
+	start(SHS_KIND_MUTEX, 0);
+	CHECK_EQ(arm(0, 0), 0);
+	CHECK_EQ(arm(1, 0), -EBUSY);
+	box_die(&box, 0);
+	CHECK_EQ(request[0].w.result, -ENXIO);
+	CHECK_EQ(request[1].w.result, 0);
+	CHECK_EQ(word(), 2);
+	CHECK_EQ(env.deaths, 0);
+	box_die(&box, 1);
+	CHECK_EQ(word(), 0);
+	CHECK_EQ(env.deaths, 0);
+}
+
+/* With the notice of the death that it came with, until somebody is told. */
+TEST(armed_notice_of_the_dead)
+{
+	unsigned int i;
+
+	start(SHS_KIND_MUTEX, 0);
+	CHECK_EQ(box_lock(&box, 0, 0), 0);
+	for (i = 1; i < 4; i++)
+		CHECK_EQ(arm(i, 0), -EBUSY);
+	for (i = 0; i < 3; i++) {
+		box_die(&box, i);
+		CHECK_EQ(request[i + 1].w.result, -EOWNERDEAD);
+		CHECK_EQ(request[i + 1].told, 1);
+	}
+	CHECK_EQ(env.deaths, 1);
+}
+
+/* One that was collected is held, as any lock: its holder's death is news. */
+TEST(armed_and_collected)
+{
+	start(SHS_KIND_MUTEX, 0);
+	CHECK_EQ(arm(0, 0), 0);
+	hlist_del_init(&request[0].w.unclaimed);
+	CHECK_EQ(arm(1, 0), -EBUSY);
+	box_die(&box, 0);
+	CHECK_EQ(request[0].w.result, 0);
+	CHECK_EQ(request[1].w.result, -EOWNERDEAD);
+	CHECK_EQ(env.deaths, 1);
+}
+
+/* Readers, a writer who waits for them, permits and turns: the same. */
+TEST(armed_of_other_kinds)
+{
+	u32 value[2] = { 1, 1 };
+
+	start(SHS_KIND_RWLOCK, 0);
+	CHECK_EQ(arm(0, SHS_MODE_READ), 0);
+	CHECK_EQ(arm(1, 0), -EBUSY);
+	box_die(&box, 0);
+	CHECK_EQ(request[1].w.result, 0);
+	CHECK_EQ(arm(2, SHS_MODE_READ), -EBUSY);
+	box_die(&box, 1);
+	CHECK_EQ(request[2].w.result, 0);
+	CHECK_EQ(env.deaths, 0);
+
+	start(SHS_KIND_SEMAPHORE, 0);
+	memcpy(shs_value(&box.obj), value, sizeof(value));
+	CHECK_EQ(arm(0, 0), 0);
+	CHECK_EQ(arm(1, 0), -EBUSY);
+	box_die(&box, 0);
+	CHECK_EQ(request[1].w.result, 0);
+	CHECK_EQ(env.deaths, 0);
+
+	start(SHS_KIND_ONCE, SHS_INIT_POISON);
+	CHECK_EQ(arm(0, 0), 0);
+	CHECK_EQ(arm(1, 0), -EBUSY);
+	box_die(&box, 0);
+	CHECK_EQ(request[1].w.result, 0);
+	CHECK_EQ(request[1].w.reply, SHS_ONCE_RUNNING);
+	CHECK_EQ(env.deaths, 0);
+}

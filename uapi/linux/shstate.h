@@ -54,6 +54,8 @@
 #define SHS_IOC_CYCLE		_IO(SHS_IOC_MAGIC, 0x16)	/* struct shs_ioc_cycle */
 #define SHS_IOC_WATCH		_IO(SHS_IOC_MAGIC, 0x17)	/* struct shs_ioc_watch */
 #define SHS_IOC_BARRIER		_IO(SHS_IOC_MAGIC, 0x18)	/* struct shs_ioc_barrier */
+#define SHS_IOC_ARM		_IO(SHS_IOC_MAGIC, 0x19)	/* struct shs_ioc_arm */
+#define SHS_IOC_COLLECT		_IO(SHS_IOC_MAGIC, 0x1A)	/* struct shs_ioc_collect */
 
 /* What an object is. */
 enum shs_kind {
@@ -111,6 +113,7 @@ struct shs_ioc_abi {
 #define SHS_FEATURE_BARRIER	(1ULL << 2)	/* SHS_KIND_BARRIER, SHS_IOC_BARRIER */
 #define SHS_FEATURE_URING_WAIT	(1ULL << 3)	/* what waits, too; and SHS_IOC_CANCEL */
 #define SHS_FEATURE_ASYNC	(1ULL << 4)	/* such a wait needs no thread of the kernel's */
+#define SHS_FEATURE_ARM		(1ULL << 6)	/* SHS_IOC_ARM: waits by poll, epoll and select */
 
 /* flags of SHS_IOC_INIT */
 #define SHS_INIT_FIFO		(1U << 0)	/* mutex, semaphore: strict queue order */
@@ -278,6 +281,40 @@ struct shs_ioc_cancel {
 	__u32 size;
 	__u32 flags;		/* must be 0 */
 	__u64 addr;
+};
+
+/*
+ * SHS_IOC_ARM on an attachment: begins the wait that command, which is SHS_IOC_LOCK,
+ * CONVERT, WAIT, ONCE, BARRIER or (SHS_OP_WAIT) OP, would sleep in with the struct at
+ * addr, and returns.  Any other command is -EOPNOTSUPP; what of these does not wait,
+ * NOWAIT too, is -EINVAL.  With an error nothing was begun.  The struct is copied; addr
+ * is what SHS_IOC_CANCEL takes.  One wait at a time: -EBUSY until it was collected.
+ *
+ * When it has ended (granted, perhaps at once; timed out, cancelled) the attachment is
+ * readable by poll, epoll and select, until SHS_IOC_COLLECT: that returns what the command
+ * would have returned, and what it would have written.  -EAGAIN: it has not ended;
+ * -ENOENT: nothing is armed.  -ECANCELED: SHS_IOC_CANCEL; -EUSERS: too many wait so.
+ *
+ * What is granted is the process's from then on, and of the thread that armed; but if the
+ * attachment ends before it was collected, it goes to the next as it came.
+ *
+ * poll tells EPOLLIN | EPOLLRDNORM once the wait has ended, EPOLLHUP of an attachment whose
+ * private region was unmapped, and EPOLLERR to any other process than the attachment's.
+ */
+struct shs_ioc_arm {
+	__u32 size;
+	__u32 flags;		/* must be 0 */
+	__u32 command;		/* SHS_IOC_* */
+	__u32 pad;
+	__u64 addr;		/* of the struct that command takes */
+};
+
+struct shs_ioc_collect {
+	__u32 size;
+	__u32 flags;		/* must be 0 */
+	__u32 state;		/* out; must be zero on entry: as of ONCE, BARRIER */
+	__u32 pad;
+	__u64 generation;	/* out; must be zero on entry: as of BARRIER */
 };
 
 /*

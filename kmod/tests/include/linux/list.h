@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Circular doubly linked lists with a head of the same type. */
+/* Circular doubly linked lists with a head of the same type; and with one that may be zero. */
 #ifndef _SHS_TESTS_LIST_H
 #define _SHS_TESTS_LIST_H
 
@@ -72,5 +72,45 @@ static inline void list_del_init(struct list_head *node)
 	     tmp = list_entry(pos->member.next, typeof(*pos), member);		\
 	     &pos->member != (head);						\
 	     pos = tmp, tmp = list_entry(tmp->member.next, typeof(*tmp), member))
+
+struct hlist_node {
+	struct hlist_node *next, **pprev;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+static inline bool hlist_empty(const struct hlist_head *head)
+{
+	return !head->first;
+}
+
+static inline void hlist_add_head(struct hlist_node *node, struct hlist_head *head)
+{
+	node->next = head->first;
+	if (node->next)
+		node->next->pprev = &node->next;
+	head->first = node;
+	node->pprev = &head->first;
+}
+
+static inline void hlist_del_init(struct hlist_node *node)
+{
+	if (!node->pprev)
+		return;
+	*node->pprev = node->next;
+	if (node->next)
+		node->next->pprev = node->pprev;
+	node->next = NULL;
+	node->pprev = NULL;
+}
+
+#define hlist_entry_or_null(ptr, type, member) ((ptr) ? container_of(ptr, type, member) : NULL)
+
+#define hlist_for_each_entry_safe(pos, after, head, member)			\
+	for (pos = hlist_entry_or_null((head)->first, typeof(*pos), member);	\
+	     pos && ((after) = pos->member.next, 1);				\
+	     pos = hlist_entry_or_null(after, typeof(*pos), member))
 
 #endif
