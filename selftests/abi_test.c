@@ -167,6 +167,16 @@ AT(shs_ioc_barrier, notice, 28);
 AT(shs_ioc_barrier, deadline, 32);
 AT(shs_ioc_barrier, clock, 40);
 AT(shs_ioc_barrier, pad, 41);
+SIZE(shs_ioc_arm, 24);
+AT(shs_ioc_arm, flags, 4);
+AT(shs_ioc_arm, command, 8);
+AT(shs_ioc_arm, pad, 12);
+AT(shs_ioc_arm, addr, 16);
+SIZE(shs_ioc_collect, 24);
+AT(shs_ioc_collect, flags, 4);
+AT(shs_ioc_collect, state, 8);
+AT(shs_ioc_collect, pad, 12);
+AT(shs_ioc_collect, generation, 16);
 SIZE(shs_thread_info, 56);
 AT(shs_thread_info, flags, 4);
 AT(shs_thread_info, pid, 8);
@@ -203,7 +213,7 @@ IS(SEMAPHORE_MAX, 0x7fffffff); IS(BARRIER_MAX, 65536);
 IS(CLOCK_MONOTONIC, 0); IS(CLOCK_REALTIME, 1); IS(CLOCK_BOOTTIME, 2);
 IS(FOREVER, ~0ULL);
 IS(FEATURE_URING, 1); IS(FEATURE_SEMAPHORE, 2); IS(FEATURE_BARRIER, 4);
-IS(FEATURE_URING_WAIT, 8); IS(FEATURE_ASYNC, 16);
+IS(FEATURE_URING_WAIT, 8); IS(FEATURE_ASYNC, 16); IS(FEATURE_ARM, 64);
 IS(INIT_FIFO, 1); IS(INIT_POISON, 2); IS(INIT_SATURATE, 4); IS(INIT_CHECK, 8);
 IS(INIT_EPHEMERAL, 16); IS(INIT_STRICT, 32); IS(INIT_IGNORE, 64); IS(INIT_RECURSIVE, 128);
 IS(INIT_COMMIT, 256); IS(INIT_SERIAL, 512); IS(INIT_LIVE, 1024); IS(INIT_DONE, 2048);
@@ -249,7 +259,8 @@ static_assert(SHS_IOC_ABI == 0xe800 && SHS_IOC_INIT == 0xe801 && SHS_IOC_OP == 0
 	      SHS_IOC_WAIT == 0xe812 && SHS_IOC_ONCE == 0xe813 && SHS_IOC_BATCH == 0xe807 &&
 	      SHS_IOC_CONVERT == 0xe814 && SHS_IOC_THREADS == 0xe808 &&
 	      SHS_IOC_RECOVER == 0xe815 && SHS_IOC_CYCLE == 0xe816 &&
-	      SHS_IOC_WATCH == 0xe817 && SHS_IOC_BARRIER == 0xe818, "numbers");
+	      SHS_IOC_WATCH == 0xe817 && SHS_IOC_BARRIER == 0xe818 && SHS_IOC_ARM == 0xe819 &&
+	      SHS_IOC_COLLECT == 0xe81a, "numbers");
 static_assert(SHS_OP_LOAD == 1 && SHS_OP_FETCH_NOT == 13 && SHS_OP_TAKE == 14 &&
 	      SHS_OP_ADD == 15 && SHS_OP_PEEK == 17 && SHS_OP_NOTIFY == 20 && SHS_OP_WAIT == 21,
 	      "opcodes");
@@ -268,6 +279,7 @@ enum request {
 	ABI, INIT, BATCH, ATTACH,				/* on an object only */
 	OP, INFO, DEATH, META, THREADS, CANCEL,			/* on both */
 	LOCK, UNLOCK, WAIT, ONCE, CONVERT, RECOVER, CYCLE, WATCH, BARRIER, /* on an attachment */
+	ARM, COLLECT,
 	REQUESTS
 };
 
@@ -304,6 +316,8 @@ static const struct {
 	[WATCH]	 = { "WATCH", SHS_IOC_WATCH, sizeof(struct shs_ioc_watch), 0, false },
 	[BARRIER] = { "BARRIER", SHS_IOC_BARRIER, sizeof(struct shs_ioc_barrier), -ETIMEDOUT,
 		      true },
+	[ARM]	 = { "ARM", SHS_IOC_ARM, sizeof(struct shs_ioc_arm), 0, false },
+	[COLLECT] = { "COLLECT", SHS_IOC_COLLECT, sizeof(struct shs_ioc_collect), -ENOENT, true },
 };
 
 /* With the type that the kind has, and one element if that is free. */
@@ -337,7 +351,9 @@ FIXTURE(abi) {
 		struct shs_ioc_threads threads;
 		struct shs_ioc_cycle cycle;
 		struct shs_ioc_cancel cancel;
+		struct shs_ioc_arm arm;
 	} arg;
+	struct shs_ioc_lock lock;	/* that is armed */
 	struct shs_thread_info list[2];
 	struct shs_ioc_op op;	/* of the batch */
 	int fd;
@@ -426,6 +442,16 @@ static void make(FIXTURE_DATA(abi) *self, enum request request)
 	case BARRIER:
 		self->fd = self->party.fd;
 		break;
+	case ARM:
+		shs_unlock(&self->locked);
+		self->lock = SHS_LOCK();
+		self->fd = self->locked.fd;
+		self->arg.arm.command = SHS_IOC_LOCK;
+		self->arg.arm.addr = (unsigned long)&self->lock;
+		break;
+	case COLLECT:
+		self->fd = self->locked.fd;
+		break;
 	case WAIT:
 		shs_trylock(&self->locked);
 		self->fd = self->waiting.fd;
@@ -474,6 +500,9 @@ static void undo(FIXTURE_DATA(abi) *self, enum request request, int ret)
 	} else if (request == ATTACH && ret >= 0) {
 		close(ret);
 	} else if (request == LOCK) {
+		shs_unlock(&self->locked);
+	} else if (request == ARM) {
+		shs_collect(self->locked.fd);
 		shs_unlock(&self->locked);
 	} else if (request == ONCE) {
 		shs_once(&self->running, &SHS_ONCE(.cmd = SHS_ONCE_ABANDON));
@@ -548,7 +577,7 @@ TEST_F(abi, level_and_features)
 
 		EXPECT_EQ(0, shs_ioctl(fds[i], SHS_IOC_ABI, &abi));
 		EXPECT_EQ(SHS_ABI_LEVEL, abi.abi_level);
-		EXPECT_EQ(SHS_FEATURE_SEMAPHORE | SHS_FEATURE_BARRIER,
+		EXPECT_EQ(SHS_FEATURE_SEMAPHORE | SHS_FEATURE_BARRIER | SHS_FEATURE_ARM,
 			  abi.features & ~(SHS_FEATURE_URING | SHS_FEATURE_URING_WAIT |
 					   SHS_FEATURE_ASYNC));
 	}
@@ -724,6 +753,12 @@ static const struct {
 	FIELD(BARRIER, shs_ioc_barrier, notice, 0),
 	FIELD(BARRIER, shs_ioc_barrier, clock, 3),
 	FIELD(BARRIER, shs_ioc_barrier, pad, 0),
+	FIELD(ARM, shs_ioc_arm, flags, 0),
+	FIELD(ARM, shs_ioc_arm, pad, 0),
+	FIELD(COLLECT, shs_ioc_collect, flags, 0),
+	FIELD(COLLECT, shs_ioc_collect, state, 0),
+	FIELD(COLLECT, shs_ioc_collect, pad, 0),
+	FIELD(COLLECT, shs_ioc_collect, generation, 0),
 	FIELD(THREADS, shs_ioc_threads, flags, 0),
 	FIELD(THREADS, shs_ioc_threads, count, 0),
 	FIELD(CYCLE, shs_ioc_cycle, flags, 0),
@@ -881,7 +916,7 @@ TEST_F(abi, wrong_file)
 		unsigned long unknown;
 
 		if (number == 0x10)
-			number = 0x19;
+			number = 0x1b;
 		unknown = _IO(SHS_IOC_MAGIC, number);
 		EXPECT_EQ(-ENOTTY, shs_ioctl(dir, unknown, arg));
 		EXPECT_EQ(-ENOTTY, shs_ioctl(self->atomic, unknown, arg));

@@ -91,7 +91,11 @@ static const __u32 layout[] = {
 	SHS_IOC_ABI, SHS_IOC_INIT, SHS_IOC_OP, SHS_IOC_ATTACH, SHS_IOC_INFO, SHS_IOC_DEATH,
 	SHS_IOC_META, SHS_IOC_BATCH, SHS_IOC_LOCK, SHS_IOC_UNLOCK, SHS_IOC_WAIT, SHS_IOC_ONCE,
 	SHS_IOC_CONVERT, SHS_IOC_THREADS, SHS_IOC_RECOVER, SHS_IOC_CYCLE, SHS_IOC_WATCH,
-	SHS_IOC_BARRIER,
+	SHS_IOC_BARRIER, SHS_IOC_ARM, SHS_IOC_COLLECT,
+	S(shs_ioc_arm), O(shs_ioc_arm, flags), O(shs_ioc_arm, command), O(shs_ioc_arm, pad),
+	O(shs_ioc_arm, addr),
+	S(shs_ioc_collect), O(shs_ioc_collect, flags), O(shs_ioc_collect, state),
+	O(shs_ioc_collect, pad), O(shs_ioc_collect, generation),
 };
 
 static void send_reply(const struct peer_reply *reply, int fd)

@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/shstate.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -75,10 +76,15 @@ static inline int shs_call(int fd, unsigned long command, void *argument)
 /*
  * The ioctls of which a test is full. Built with SHS_BY_RING, those that wait, and what
  * ends what they began, go by io_uring instead, and the test must see no difference.
+ *
+ * With SHS_BY_POLL what waits on an attachment is armed, polled for and collected.
  */
 #ifdef SHS_BY_RING
 static inline int shs_ring_call(int fd, unsigned long command, void *argument);
 #define shs_ioctl shs_ring_call
+#elif defined(SHS_BY_POLL)
+static inline int shs_poll_call(int fd, unsigned long command, void *argument);
+#define shs_ioctl shs_poll_call
 #else
 #define shs_ioctl shs_call
 #endif
@@ -362,6 +368,97 @@ static inline int shs_ring_call(int fd, unsigned long command, void *argument)
 	io_uring_cqe_seen(ring, cqe);
 	notice = shs_take_notice(command, argument);
 	return notice && (!ret || ret == -ETIMEDOUT) ? notice : ret;
+}
+#endif
+
+/*
+ * Waits that are armed
+ */
+static inline int shs_arm(int fd, unsigned long command, void *argument)
+{
+	struct shs_ioc_arm arm = { .size = sizeof(arm), .command = command,
+				   .addr = (unsigned long)argument };
+
+	return shs_call(fd, SHS_IOC_ARM, &arm);
+}
+
+static inline int shs_collect_as(int fd, struct shs_ioc_collect *collect)
+{
+	*collect = (struct shs_ioc_collect){ .size = sizeof(*collect) };
+	return shs_call(fd, SHS_IOC_COLLECT, collect);
+}
+
+static inline int shs_collect(int fd)
+{
+	struct shs_ioc_collect collect;
+
+	return shs_collect_as(fd, &collect);
+}
+
+/* What poll tells of it now, or (-1) once it tells something that is asked for. */
+static inline int shs_polled(int fd, int timeout)
+{
+	struct pollfd one = { .fd = fd, .events = POLLIN | POLLRDNORM };
+	int ret;
+
+	do
+		ret = poll(&one, 1, timeout);
+	while (ret < 0 && errno == EINTR);
+	return ret < 0 ? -errno : one.revents;
+}
+
+#ifdef SHS_BY_POLL
+/* Whether the call may wait, so that it can be armed. */
+static inline bool shs_call_waits(unsigned long command, const void *argument)
+{
+	const struct shs_ioc_convert *convert = argument;
+	const struct shs_ioc_barrier *barrier = argument;
+	const struct shs_ioc_lock *lock = argument;
+	const struct shs_ioc_once *once = argument;
+	const struct shs_ioc_wait *wait = argument;
+	const struct shs_ioc_op *op = argument;
+
+	switch (argument ? command : 0) {
+	case SHS_IOC_LOCK:
+		return !(lock->flags & SHS_LOCK_NOWAIT);
+	case SHS_IOC_CONVERT:
+		return convert->to == SHS_MODE_EXCLUSIVE && !(convert->flags & SHS_LOCK_NOWAIT);
+	case SHS_IOC_WAIT:
+		return !wait->started;
+	case SHS_IOC_ONCE:
+		return (once->cmd == SHS_ONCE_BEGIN || once->cmd == SHS_ONCE_WAIT) &&
+		       !(once->flags & SHS_ONCE_NOWAIT);
+	case SHS_IOC_BARRIER:
+		return barrier->cmd == SHS_BARRIER_WAIT;
+	case SHS_IOC_OP:
+		return op->op == SHS_OP_WAIT && !(op->flags & SHS_OP_NOWAIT);
+	}
+	return false;
+}
+
+/* Where another thread has a wait armed, or it is no attachment, by the call. */
+static inline int shs_poll_call(int fd, unsigned long command, void *argument)
+{
+	struct shs_ioc_collect collect;
+	int ret;
+
+	if (!shs_call_waits(command, argument))
+		return shs_call(fd, command, argument);
+	ret = shs_arm(fd, command, argument);
+	if (ret == -EBUSY || ret == -ENOTTY)
+		return shs_call(fd, command, argument);
+	if (ret)
+		return ret;
+	while (!(shs_polled(fd, -1) & POLLIN))
+		;
+	ret = shs_collect_as(fd, &collect);
+	if (command == SHS_IOC_ONCE)
+		((struct shs_ioc_once *)argument)->state = collect.state;
+	if (command == SHS_IOC_BARRIER) {
+		((struct shs_ioc_barrier *)argument)->state = collect.state;
+		((struct shs_ioc_barrier *)argument)->generation = collect.generation;
+	}
+	return ret;
 }
 #endif
 
