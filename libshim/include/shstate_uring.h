@@ -159,6 +159,37 @@ int shs_call_cancel(const struct shs_call *wait);
 
 int shs_call_end(struct shs_call *call, int result);
 
+/*
+ * The same waits by poll(), epoll or select(), without io_uring or liburing: prepare the
+ * call with sqe NULL, arm it, and when the descriptor is readable, collect:
+ *
+ *	ret = shs_prep_mutex_lock(NULL, &call, mutex, shs_deadline_never());
+ *	fd = ret ? ret : shs_call_arm(&call);
+ *	...					// poll() says POLLIN of fd
+ *	ret = shs_call_collect(&call);		// 0, -EOWNERDEAD: locked
+ *
+ * shs_call_arm() begins the wait, which may end at once, and returns the descriptor to
+ * poll, for reading. That is the handle's: it stays the same as long as the handle is
+ * open, is to be polled and nothing else, and is readable until shs_call_collect().
+ * -EBUSY: one wait at a time for each handle, until it is collected; open the object
+ * once more for another. -EINVAL: the call is no wait; -EOPNOTSUPP: the kernel's
+ * module is older than SHS_FEATURE_ARM; -ENOMEM; what the wait says of its arguments, as
+ * -EPERM for a condvar's mutex that is not held. After an error nothing was begun.
+ *
+ * shs_call_collect() returns what the function that sleeps would have returned: -EAGAIN:
+ * it has not ended; -ENOENT: nothing is armed; else that was its end, as of
+ * shs_call_end(), with -ECANCELED after shs_call_cancel(), which ends a wait early:
+ * collect then, for it may have been granted before. -EBUSY: somebody who may write the
+ * object rewrites its word without end.
+ *
+ * A call is armed and collected by one thread, which is the lock's owner; shs_call_cancel()
+ * is for any thread. Not async-signal-safe. A handle that is closed ends its wait, and what
+ * that was granted and nobody collected goes to the next, as when the process ends. Not to
+ * be used in a child of fork(), where the descriptor is closed: the wait stays the parent's.
+ */
+int shs_call_arm(struct shs_call *call);
+int shs_call_collect(struct shs_call *call);
+
 #ifdef __cplusplus
 }
 #endif

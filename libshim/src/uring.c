@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
-/* Operations and waits by the caller's io_uring. */
+/* Operations and waits by the caller's io_uring; and the same waits by poll. */
 #include <errno.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -22,6 +23,7 @@ enum what {
 	WHAT_WAIT,		/* at a condvar, with call->other held before and after */
 	WHAT_ONCE,
 	WHAT_UNLOCK,		/* what call->lock has locked */
+	WHAT_ATOMIC,
 };
 
 int shs_uring_features(const struct shs_object *object)
@@ -41,6 +43,8 @@ int shs_uring_features(const struct shs_object *object)
 /* An entry with which nothing goes wrong, for who submits it all the same. */
 static int refuse(struct io_uring_sqe *sqe, int why)
 {
+	if (!sqe)
+		return why;
 	memset(sqe, 0, sizeof(*sqe));
 	sqe->opcode = IORING_OP_NOP;
 	return why;
@@ -53,7 +57,8 @@ static int prep(struct io_uring_sqe *sqe, struct shs_call *call, unsigned int co
 
 	if (fd < 0)
 		return refuse(sqe, fd);
-	shs_prep_command_fd(sqe, fd, command, &call->request);
+	if (sqe)
+		shs_prep_command_fd(sqe, fd, command, &call->request);
 	return 0;
 }
 
@@ -194,7 +199,7 @@ int shs_prep_atomic_wait(struct io_uring_sqe *sqe, struct shs_call *call,
 			 struct shs_object *atomic, uint32_t index, int64_t expected,
 			 struct shs_deadline deadline)
 {
-	struct shs_ioc_op *op = &start(call, atomic, WHAT_NOTHING)->request.op;
+	struct shs_ioc_op *op = &start(call, atomic, WHAT_ATOMIC)->request.op;
 
 	if (atomic->kind != SHS_KIND_ATOMIC)
 		return refuse(sqe, -EOPNOTSUPP);
@@ -206,7 +211,8 @@ int shs_prep_atomic_wait(struct io_uring_sqe *sqe, struct shs_call *call,
 	op->expected = expected;
 	op->deadline = deadline.ns;
 	op->clock = deadline.clock;
-	shs_prep_command_fd(sqe, shs_object_fd(atomic), SHS_IOC_OP, op);
+	if (sqe)
+		shs_prep_command_fd(sqe, shs_object_fd(atomic), SHS_IOC_OP, op);
 	return 0;
 }
 
@@ -324,8 +330,92 @@ int shs_call_end(struct shs_call *call, int result)
 		return end_wait(call, result);
 	case WHAT_ONCE:
 		return end_once(call, result);
+	case WHAT_ATOMIC:
 	case WHAT_NOTHING:
 		break;
 	}
 	return result;
+}
+
+/* ---- by poll ---- */
+
+/* The command that waits; 0: the call is no wait. */
+static unsigned int command_of(const struct shs_call *call)
+{
+	switch ((enum what)call->what) {
+	case WHAT_LOCK:
+		return SHS_IOC_LOCK;
+	case WHAT_UPGRADE:
+		return SHS_IOC_CONVERT;
+	case WHAT_WAIT:
+		return SHS_IOC_WAIT;
+	case WHAT_ONCE:
+		return SHS_IOC_ONCE;
+	case WHAT_ATOMIC:
+		return SHS_IOC_OP;
+	case WHAT_UNLOCK:
+	case WHAT_NOTHING:
+		break;
+	}
+	return 0;
+}
+
+int shs_call_arm(struct shs_call *call)
+{
+	struct shs_ioc_arm arm = {
+		.size = sizeof(arm),
+		.command = command_of(call),
+		.addr = (uintptr_t)&call->request,
+	};
+	int fd, ret;
+
+	if (!arm.command)
+		return -EINVAL;
+	fd = call->object->ops->owner_fd(call->object);
+	ret = fd < 0 ? fd : shs_restart_ioctl(fd, SHS_IOC_ARM, &arm);
+	if (ret == -ENOTTY)
+		ret = -EOPNOTSUPP;
+	if (!ret)
+		return fd;
+	if (call->what == WHAT_WAIT)
+		shs_thread_holds_still(to_handle(call->other), SHS_MODE_EXCLUSIVE, call->holder);
+	return ret;
+}
+
+/* As a completion would tell of it: 0, a notice, and what else the struct has. */
+static void fill_in(struct shs_call *call, const struct shs_ioc_collect *collect, uint32_t notice)
+{
+	switch ((enum what)call->what) {
+	case WHAT_LOCK:
+		call->request.lock.notice = notice;
+		break;
+	case WHAT_UPGRADE:
+		call->request.convert.notice = notice;
+		break;
+	case WHAT_WAIT:
+		call->request.wait.notice = notice;
+		break;
+	case WHAT_ONCE:
+		call->request.once.notice = notice;
+		call->request.once.state = collect->state;
+		break;
+	case WHAT_ATOMIC:
+	case WHAT_UNLOCK:
+	case WHAT_NOTHING:
+		break;
+	}
+}
+
+int shs_call_collect(struct shs_call *call)
+{
+	struct shs_ioc_collect collect = { .size = sizeof(collect) };
+	int fd = call->object->ops->owner_fd(call->object), ret;
+
+	if (fd < 0)
+		return fd;
+	ret = ioctl(fd, SHS_IOC_COLLECT, &collect) ? -errno : 0;
+	if (ret == -EAGAIN || ret == -ENOENT || ret == -ESTALE)
+		return ret;
+	fill_in(call, &collect, ret == -EOWNERDEAD ? SHS_NOTICE_OWNER_DIED : 0);
+	return shs_call_end(call, ret == -EOWNERDEAD ? 0 : ret);
 }
