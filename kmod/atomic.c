@@ -151,6 +151,8 @@ u32 shs_atomic_notify(struct shs_object *obj, u32 index, u64 count, struct shs_w
 	list_for_each_entry_safe(w, next, &obj->queue, node) {
 		if (w->index != index || w->expected == now || (w->counts && n == count))
 			continue;
+		if (!shs_claim(obj, w, wakes))
+			continue;
 		n += w->counts;
 		shs_settle(obj, w, 0, wakes);
 	}

@@ -340,6 +340,8 @@ long shs_att_call(struct shs_attachment *att, unsigned int cmd, void __user *arg
 		return shs_watch_locks(att, argp);
 	case SHS_IOC_CYCLE:
 		return shs_cycle(att, argp);
+	case SHS_IOC_MANY:
+		return shs_many(att, argp);
 	case SHS_IOC_CANCEL:
 		return shs_cancel_wait(att->obj, argp);
 	case SHS_IOC_ARM:
@@ -379,6 +381,7 @@ static long att_ioctl(struct file *file, unsigned int cmd, unsigned long arg)
 	case SHS_IOC_BARRIER:
 	case SHS_IOC_ARM:
 	case SHS_IOC_COLLECT:
+	case SHS_IOC_MANY:
 		break;
 	default:
 		return -ENOTTY;

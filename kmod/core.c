@@ -184,20 +184,59 @@ void shs_settle(struct shs_object *obj, struct shs_waiter *w, int result,
 	w->result = result;
 	shs_leave_unclaimed(w);
 	smp_store_release(&w->state, SHS_SETTLED);	/* pairs with settled() in wait.c */
+	if (w->many)
+		WRITE_ONCE(w->many->bell.kicked, true);
 	if (w->done)
 		add_done(obj, w, wakes);
 	else
 		wake(obj, w, wakes);
 }
 
+/* Off the queue: its call has been granted something else, or waits no more. */
+static void forgo(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+{
+	w->task = NULL;		/* which has been woken for that */
+	shs_settle(obj, w, -EALREADY, wakes);
+}
+
 /*
  * Whether w, which is to be granted what it waits for, is of a process on its way out,
  * which would die holding it.  A sleeper is not: it leaves the queue before.  If so all
- * that waits by that attachment is off the queue now.
+ * that waits by that attachment is off the queue now.  Or w is of a call that waits for
+ * any of several and is over.
  */
 bool shs_is_leaving(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
 {
+	if (w->many && READ_ONCE(w->many->winner)) {
+		forgo(obj, w, wakes);
+		return true;
+	}
 	return w->done && w->att && !shs_att_live(obj, w->att->id, wakes);
+}
+
+/*
+ * The last word before w is granted what it waits for, asked where nothing can come in
+ * between any more, and for each waiter that is granted anything.  If not, w is off the
+ * queue, and what it could have had is the next one's: a scout only wanted to know (it
+ * tries to have all), and any of several is granted once, whoever comes first:
+ *
+ *   one object's lock               another's
+ *   claim: winner NULL -> w1
+ *                                   claim: winner is w1: w2 off the queue, the next
+ *   w1 granted, settled, woken
+ */
+bool shs_claim(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+{
+	lockdep_assert_held(&obj->lock);
+	if (!w->many)
+		return true;
+	if (w->many->all)
+		shs_settle(obj, w, 0, wakes);
+	else if (cmpxchg(&w->many->winner, NULL, w))
+		forgo(obj, w, wakes);
+	else
+		return true;
+	return false;
 }
 
 /* Who is to be served first, or NULL. */
@@ -209,6 +248,17 @@ struct shs_waiter *shs_head(struct shs_object *obj, struct shs_wakes *wakes)
 	do
 		w = list_first_entry_or_null(&obj->queue, struct shs_waiter, node);
 	while (w && shs_is_leaving(obj, w, wakes));
+	return w;
+}
+
+/* Who is first to have what can be had by now: scouts on the way there are told so. */
+struct shs_waiter *shs_taker(struct shs_object *obj, struct shs_wakes *wakes)
+{
+	struct shs_waiter *w;
+
+	do
+		w = shs_head(obj, wakes);
+	while (w && w->many && w->many->all && !shs_claim(obj, w, wakes));
 	return w;
 }
 

@@ -21,6 +21,7 @@
  *   attachment->polled.lock: with what poll and epoll nest in it, apart from the others
  *   a condvar's object->lock -> object->lock of the mutex or rwlock it waits beside
  *   fs limits: sbi->limit_lock, a leaf that is never taken under object->lock.
+ *   uring_lock -> sbi->attempts (many.c) -> object->lock, one at a time.
  *
  *   object->lock (spinlock)   everything below marked [l], the words and lanes in
  *                             mapped pages as far as the kernel writes them, and the
@@ -82,6 +83,8 @@ enum shs_waiter_state {
 	SHS_QUEUED = 0,		/* on object->queue */
 	SHS_SETTLED		/* off the queue, result is final */
 };
+
+struct shs_many;
 
 /* Where a waiter stands in a search of detect.c; all under graph->lock. */
 struct shs_step {
@@ -166,6 +169,17 @@ struct shs_waiter {
 	bool no_undo;			/* semaphore: nobody holds them */
 	u32 permits;			/* semaphore: that it wants, or gives back */
 	u64 generation;			/* barrier: so many had ended when it was told */
+	struct shs_many *many;		/* one of several of its call, or NULL; constant */
+};
+
+/*
+ * A call that waits for several objects, with a waiter in the queue of each (any), or in
+ * that of one which it knows to be busy (all, a scout); many.c has the rest.
+ */
+struct shs_many {
+	bool all;			/* constant */
+	struct shs_waiter *winner;	/* any: who is granted what it waits for, or bell */
+	struct shs_waiter bell;		/* on no queue; kicked when one of them is settled */
 };
 
 enum shs_att_state {
@@ -258,6 +272,7 @@ struct shs_object {
 	u32 waiters;			/* [l] length of queue */
 	u64 waits, wakes;		/* [l] so many queued, were woken */
 	bool lost;			/* [l] SHS_INIT_STRICT: not recoverable */
+	bool attempted;			/* [l] taken for a wait for all that may give it back */
 	u32 watchers;			/* [l] attachments for whom user space locks nothing */
 	u32 freezers;			/* [l] of these, for whom nobody does */
 	struct shs_hold hold;		/* [l] DETECT: and graph->lock */
@@ -347,6 +362,8 @@ void shs_kick_head(struct shs_object *obj, struct shs_wakes *wakes);
 void shs_tell_done(struct shs_wakes *wakes);
 bool shs_is_leaving(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes);
 struct shs_waiter *shs_head(struct shs_object *obj, struct shs_wakes *wakes);
+struct shs_waiter *shs_taker(struct shs_object *obj, struct shs_wakes *wakes);
+bool shs_claim(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes);
 u32 shs_cancel(struct shs_object *obj, const void *process, u64 call, struct shs_wakes *wakes);
 u64 shs_lanes_in_use(const struct shs_attachment *att);
 void shs_tell_lost(struct shs_object *obj, struct shs_wakes *wakes);
@@ -400,6 +417,12 @@ static inline void shs_graph_unlock(struct shs_object *obj)
 		spin_unlock(&obj->graph->lock);
 	else
 		__release(&obj->graph->lock);
+}
+
+/* Whether w cannot try by itself, so that it is not kicked but handed what it waits for. */
+static inline bool shs_is_served(const struct shs_waiter *w)
+{
+	return w->done || w->many;
 }
 
 static inline u32 shs_waiter_id(const struct shs_waiter *w)

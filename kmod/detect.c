@@ -80,7 +80,7 @@ static u32 waits_for(struct search *s, const struct shs_waiter *w)
 	list_for_each_entry(ahead, &w->step.obj->queue, node) {
 		if (ahead == w || !look(s))
 			break;
-		if (!shs_is_dying(ahead->task))
+		if (!shs_is_dying(ahead->task) && !ahead->many)	/* that may go elsewhere */
 			modes |= excluders(ahead);
 	}
 	return modes;
@@ -173,9 +173,18 @@ static void record(struct shs_attachment *att, const struct shs_waiter *last)
 			shs_describe(&att->cycle[at], w->step.obj, w);
 }
 
+/*
+ * One that waits for any of several is in no deadlock as long as another can come, and
+ * one that waits for all may wait for others by now than its scout's object says.
+ */
+static bool is_edge(const struct shs_object *obj, const struct shs_waiter *w)
+{
+	return obj->graph && !w->by_ring && !w->many;
+}
+
 void shs_graph_wait(struct shs_object *obj, struct shs_waiter *w)
 {
-	if (!obj->graph || w->by_ring)
+	if (!is_edge(obj, w))
 		return;
 	w->step.obj = obj;
 	list_add_tail(&w->step.node, bucket(obj->graph, w->thread));
@@ -183,7 +192,7 @@ void shs_graph_wait(struct shs_object *obj, struct shs_waiter *w)
 
 void shs_graph_leave(struct shs_object *obj, struct shs_waiter *w)
 {
-	if (obj->graph && !w->by_ring)
+	if (is_edge(obj, w))
 		list_del_init(&w->step.node);
 }
 
@@ -193,7 +202,7 @@ bool shs_graph_closes(struct shs_object *obj, struct shs_waiter *w)
 	struct shs_waiter *last;
 
 	lockdep_assert_held(&obj->lock);
-	if (!obj->graph || w->patient || w->by_ring)
+	if (!is_edge(obj, w) || w->patient)
 		return false;
 	spin_lock(&obj->graph->lock);
 	last = search(obj->graph, w);

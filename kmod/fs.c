@@ -309,6 +309,8 @@ static int shs_fill_super(struct super_block *sb, struct fs_context *fc)
 		return -ENOMEM;
 	mutex_init(&sbi->limit_lock);
 	shs_graph_init(&sbi->graph);
+	mutex_init(&sbi->attempts);
+	INIT_LIST_HEAD(&sbi->waits_for_all);
 	xa_init(&sbi->users);
 	sbi->max.nr_objects = DEFAULT_OBJECTS;
 	sbi->max.size = (u64)totalram_pages() << PAGE_SHIFT >> 3;

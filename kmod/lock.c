@@ -76,6 +76,20 @@ static int lock_in(struct shs_ioc_lock *l, void __user *argp)
 	return l->notice || !pad_is_zero(l->pad, sizeof(l->pad)) ? -EINVAL : 0;
 }
 
+/* What l asks for, but for how long to wait; fills w. */
+int shs_lock_waiter(struct shs_waiter *w, struct shs_attachment *att,
+		    const struct shs_ioc_lock *l, const struct shs_door *door)
+{
+	int ret = fill_waiter(w, att, l->mode, l->lane, door) ?: fill_permits(w, l);
+
+	if (ret)
+		return ret;
+	if (l->flags & SHS_LOCK_RECURSIVE && l->mode != SHS_MODE_READ)
+		return -EINVAL;
+	w->recursive = l->flags & SHS_LOCK_RECURSIVE;
+	return 0;
+}
+
 long shs_lock(struct shs_attachment *att, void __user *argp, struct shs_door *door)
 {
 	struct shs_waiter w = { };
@@ -88,13 +102,9 @@ long shs_lock(struct shs_attachment *att, void __user *argp, struct shs_door *do
 		return ret;
 	if (l.flags & ~(SHS_LOCK_NOWAIT | SHS_LOCK_RECURSIVE | SHS_LOCK_NO_UNDO))
 		return -EINVAL;
-	ret = shs_deadline_set(&d, l.deadline, l.clock) ?:
-	      fill_waiter(&w, att, l.mode, l.lane, door) ?: fill_permits(&w, &l);
+	ret = shs_deadline_set(&d, l.deadline, l.clock) ?: shs_lock_waiter(&w, att, &l, door);
 	if (ret)
 		return ret;
-	if (l.flags & SHS_LOCK_RECURSIVE && l.mode != SHS_MODE_READ)
-		return -EINVAL;
-	w.recursive = l.flags & SHS_LOCK_RECURSIVE;
 	w.call = (uintptr_t)argp;
 	return shs_wait(att->obj, &w, l.flags & SHS_LOCK_NOWAIT ? NULL : &d, door);
 }

@@ -173,6 +173,28 @@ static int word_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wak
 	return -EAGAIN;
 }
 
+/*
+ * D of the freed word: set if died, else as it was if it is to be kept.  W while anybody
+ * is queued, so that nobody takes it before the pass that follows has served the head.
+ */
+static int free_word(struct shs_object *obj, u32 id, bool died, bool keep_died)
+{
+	u32 *word = word_of(obj), old, new;
+	int i;
+
+	for (i = 0; i < SHS_CAS_TRIES; i++) {
+		old = READ_ONCE(*word);
+		if ((old & SHS_WORD_OWNER) != id)
+			return -EPERM;
+		new = kernel_bit(obj) | (list_empty(&obj->queue) ? 0 : SHS_WORD_WAITERS);
+		if (died || (keep_died && old & SHS_WORD_DIED))
+			new |= SHS_WORD_DIED;
+		if (cmpxchg(word, old, new) == old)
+			return 0;
+	}
+	return -EAGAIN;
+}
+
 /* Hands the free (or stale) word to the head. */
 static bool hand_off(struct shs_object *obj, struct shs_waiter *head, u32 old,
 		     struct shs_wakes *wakes)
@@ -183,6 +205,10 @@ static bool hand_off(struct shs_object *obj, struct shs_waiter *head, u32 old,
 	if (cmpxchg(word_of(obj), old,
 		    (owned_word(obj, head, died) & ~SHS_WORD_WAITERS) | more) != old)
 		return false;
+	if (!shs_claim(obj, head, wakes)) {	/* so it was free all the time */
+		free_word(obj, shs_waiter_id(head), died, false);
+		return false;
+	}
 	shs_trace(obj, SHS_EVENT_HANDOFF, shs_waiter_id(head), head->mode, 0);
 	begin(obj, head);
 	obj->mutex.handed_ns = shs_now_ns();
@@ -192,7 +218,7 @@ static bool hand_off(struct shs_object *obj, struct shs_waiter *head, u32 old,
 
 static bool is_due(const struct shs_object *obj, const struct shs_waiter *head)
 {
-	return obj->flags & SHS_INIT_FIFO || head->next || head->done ||
+	return obj->flags & SHS_INIT_FIFO || head->next || shs_is_served(head) ||
 	       (shs_time_since(head->since_ns) > SHS_HANDOFF_NS &&
 		(s64)(shs_now_ns() - obj->mutex.handed_ns) > SHS_HANDOFF_NS);
 }
@@ -204,11 +230,11 @@ static void give_up(struct shs_object *obj, struct shs_wakes *wakes)
 
 	while (!list_empty(&obj->queue)) {
 		head = list_first_entry(&obj->queue, struct shs_waiter, node);
-		if (!head->done) {
+		if (!shs_is_served(head)) {
 			shs_kick_head(obj, wakes);
 			return;
 		}
-		shs_settle(obj, head, -EBUSY, wakes);
+		shs_settle(obj, head, head->done ? -EBUSY : -EAGAIN, wakes);
 	}
 }
 
@@ -231,7 +257,7 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 				return;
 			continue;
 		}
-		head = shs_head(obj, wakes);
+		head = shs_taker(obj, wakes);
 		/* a repair, here or by owned(), may have cancelled waiters */
 		if (!head || old != READ_ONCE(*word))
 			continue;
@@ -246,28 +272,6 @@ static void word_pass(struct shs_object *obj, struct shs_wakes *wakes)
 			return;
 	}
 	give_up(obj, wakes);
-}
-
-/*
- * D of the freed word: set if died, else as it was if it is to be kept.  W while anybody
- * is queued, so that nobody takes it before the pass that follows has served the head.
- */
-static int free_word(struct shs_object *obj, u32 id, bool died, bool keep_died)
-{
-	u32 *word = word_of(obj), old, new;
-	int i;
-
-	for (i = 0; i < SHS_CAS_TRIES; i++) {
-		old = READ_ONCE(*word);
-		if ((old & SHS_WORD_OWNER) != id)
-			return -EPERM;
-		new = kernel_bit(obj) | (list_empty(&obj->queue) ? 0 : SHS_WORD_WAITERS);
-		if (died || (keep_died && old & SHS_WORD_DIED))
-			new |= SHS_WORD_DIED;
-		if (cmpxchg(word, old, new) == old)
-			return 0;
-	}
-	return -EAGAIN;
 }
 
 static bool is_owed(const struct shs_object *obj)

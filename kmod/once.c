@@ -91,7 +91,7 @@ again:
 		if (shs_is_leaving(obj, w, wakes))
 			goto again;
 		ret = answer(obj, w);
-		if (ret == -EBUSY)
+		if (ret == -EBUSY || (!ret && !shs_claim(obj, w, wakes)))
 			continue;
 		shs_settle(obj, w, ret, wakes);
 		if (shs_once_state(obj) == SHS_ONCE_RUNNING)

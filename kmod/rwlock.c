@@ -362,6 +362,8 @@ static void rw_pass(struct shs_object *obj, struct shs_wakes *wakes)
 			return;
 		if (head->state != SHS_QUEUED)	/* it died and is_blocked() saw it */
 			continue;
+		if (!shs_claim(obj, head, wakes))
+			continue;
 		shs_trace(obj, SHS_EVENT_HANDOFF, shs_waiter_id(head), head->mode, 0);
 		shs_settle(obj, head, enter(obj, head), wakes);
 	}

@@ -166,6 +166,8 @@ again:
 		if (shs_is_leaving(obj, w, wakes))	/* with all that its attachment waits */
 			goto again;
 		if (fits(obj, w)) {
+			if (!shs_claim(obj, w, wakes))
+				continue;
 			take(obj, w);
 			shs_settle(obj, w, 0, wakes);
 		} else if (goes_first(obj, w)) {

@@ -27,6 +27,8 @@ struct shs_sb_info {
 	u64 objects, bytes;			/* in use */
 	struct xarray users;			/* uid -> struct shs_user */
 	struct shs_graph graph;
+	struct mutex attempts;			/* to have all of several, one at a time: many.c */
+	struct list_head waits_for_all;		/* under attempts */
 };
 
 static inline struct shs_sb_info *shs_sbi(const struct super_block *sb)
@@ -152,6 +154,8 @@ int shs_wait(struct shs_object *obj, struct shs_waiter *w, const struct shs_dead
 long shs_cancel_wait(struct shs_object *obj, void __user *argp);
 
 /* lock.c */
+int shs_lock_waiter(struct shs_waiter *w, struct shs_attachment *att,
+		    const struct shs_ioc_lock *l, const struct shs_door *door);
 long shs_lock(struct shs_attachment *att, void __user *argp, struct shs_door *door);
 long shs_unlock(struct shs_attachment *att, void __user *argp, struct shs_door *door);
 long shs_convert(struct shs_attachment *att, void __user *argp, struct shs_door *door);
@@ -166,6 +170,10 @@ int shs_ticket_end(struct shs_ticket *t, bool pass);
 
 /* barwait.c */
 long shs_barrier(struct shs_attachment *att, void __user *argp, struct shs_door *door);
+
+/* many.c */
+long shs_many(struct shs_attachment *att, void __user *argp);
+bool shs_many_cancel(struct super_block *sb, u64 call);
 
 /* op.c */
 int shs_op_run(struct shs_object *obj, struct shs_ioc_op *op, bool may_wait);

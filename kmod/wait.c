@@ -172,10 +172,28 @@ static int enter(struct shs_object *obj, struct shs_waiter *w, bool may_wait)
 	if (ret == -EBUSY && may_wait) {
 		shs_enqueue(obj, w);
 		ret = refuse_deadlock(obj, w);
+	} else if (ret == -EBUSY && obj->attempted) {
+		ret = -EINPROGRESS;
 	}
 	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);
+	return ret;
+}
+
+/*
+ * The same without waiting for who holds it, but for an attempt of many.c to end, which
+ * perhaps gives back what it has taken, as if it never had.
+ */
+static int enter_between(struct shs_object *obj, struct shs_waiter *w)
+{
+	int ret = enter(obj, w, false);
+
+	if (ret != -EINPROGRESS)
+		return ret;
+	mutex_lock(&shs_sbi(obj->sb)->attempts);
+	ret = enter(obj, w, false);
+	mutex_unlock(&shs_sbi(obj->sb)->attempts);
 	return ret;
 }
 
@@ -223,8 +241,10 @@ int shs_acquire(struct shs_object *obj, struct shs_waiter *w, const struct shs_d
 	w->thread = w->thread ?: task_pid(current);
 	w->process = current->mm;
 	w->since_ns = 0;
-	ret = enter(obj, w, d);
-	return ret == -EBUSY && d ? shs_acquire_queued(obj, w, d) : ret;
+	if (!d)
+		return enter_between(obj, w);
+	ret = enter(obj, w, true);
+	return ret == -EBUSY ? shs_acquire_queued(obj, w, d) : ret;
 }
 
 /* The same for w that is on the queue. */
@@ -263,7 +283,7 @@ long shs_cancel_wait(struct shs_object *obj, void __user *argp)
 	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);
-	return n ? 0 : -ENOENT;
+	return n || shs_many_cancel(obj->sb, c.addr) ? 0 : -ENOENT;
 }
 
 /*

@@ -56,6 +56,7 @@
 #define SHS_IOC_BARRIER		_IO(SHS_IOC_MAGIC, 0x18)	/* struct shs_ioc_barrier */
 #define SHS_IOC_ARM		_IO(SHS_IOC_MAGIC, 0x19)	/* struct shs_ioc_arm */
 #define SHS_IOC_COLLECT		_IO(SHS_IOC_MAGIC, 0x1A)	/* struct shs_ioc_collect */
+#define SHS_IOC_MANY		_IO(SHS_IOC_MAGIC, 0x1B)	/* struct shs_ioc_many */
 
 /* What an object is. */
 enum shs_kind {
@@ -114,6 +115,7 @@ struct shs_ioc_abi {
 #define SHS_FEATURE_URING_WAIT	(1ULL << 3)	/* what waits, too; and SHS_IOC_CANCEL */
 #define SHS_FEATURE_ASYNC	(1ULL << 4)	/* such a wait needs no thread of the kernel's */
 #define SHS_FEATURE_ARM		(1ULL << 6)	/* SHS_IOC_ARM: waits by poll, epoll and select */
+#define SHS_FEATURE_MANY	(1ULL << 7)	/* SHS_IOC_MANY */
 
 /* flags of SHS_IOC_INIT */
 #define SHS_INIT_FIFO		(1U << 0)	/* mutex, semaphore: strict queue order */
@@ -616,6 +618,64 @@ struct shs_ioc_barrier {
 	__u64 deadline;		/* WAIT only */
 	__u8  clock;		/* enum shs_clock, as deadline */
 	__u8  pad[7];
+};
+
+#define SHS_MANY_MAX		64
+
+/* flags of SHS_IOC_MANY */
+#define SHS_MANY_ALL		(1U << 0)	/* all of them; else any one */
+#define SHS_MANY_NOWAIT		(1U << 1)	/* -EBUSY instead of waiting */
+
+/*
+ * What to have of one object, by the kind of the attachment at fd:
+ *
+ * mutex	the lock
+ * rwlock	the lock in mode; to read, lane counts it
+ * semaphore	permits of it
+ * once		that it is done
+ * atomic	that a notify finds element index not equal to expected, as SHS_OP_WAIT
+ *
+ * The other kinds are -EOPNOTSUPP.  Fields that mean nothing for the kind must be 0.
+ */
+struct shs_many_item {
+	__s32 fd;		/* attachment, of the caller's process, of the mount */
+	__u32 mode;		/* enum shs_mode: rwlock; else 0 */
+	__u32 flags;		/* SHS_LOCK_RECURSIVE, SHS_LOCK_NO_UNDO, as of SHS_IOC_LOCK */
+	__u32 lane;		/* as of struct shs_ioc_lock */
+	__u32 permits;		/* as of struct shs_ioc_lock */
+	__u32 index;		/* atomic */
+	__u64 expected;		/* atomic */
+	__s32 result;		/* out; must be zero on entry: 0, or -EOWNERDEAD with the lock */
+	__u32 pad;
+};
+
+/*
+ * SHS_IOC_MANY, on any attachment fd of the mount: waits for several objects at once, no
+ * object twice (-EINVAL).
+ *
+ * Any: of those that can be had at once the first in the order of the items, else the
+ * first that comes free, in each queue in its turn.  index says which; nothing was taken
+ * of the others.
+ * SHS_MANY_ALL: all of them at one moment, and nothing before that.  Who waits so queues at
+ * one that is busy, and when that comes free is told, not served: as long as others see to
+ * it that never all are free at once, it waits on.  A condition (once, atomic) was true
+ * while all locks were held.
+ *
+ * 0 or -EOWNERDEAD: granted; with the latter result says of which the last owner died.
+ * After any other error nothing is held, and index says for which item, if it was for one.
+ */
+struct shs_ioc_many {
+	__u32 size;
+	__u32 flags;		/* SHS_MANY_* */
+	__u64 items;		/* address of struct shs_many_item[nr] */
+	__u32 nr;		/* 1 to SHS_MANY_MAX */
+	__u32 item_size;	/* bytes of each */
+	__u64 deadline;
+	__u8  clock;		/* enum shs_clock */
+	__u8  pad[3];
+	__u32 index;		/* out; must be zero on entry */
+	__u32 pad1;
+	__u32 notice;		/* as of struct shs_ioc_lock */
 };
 
 struct shs_ioc_info {
