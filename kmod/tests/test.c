@@ -15,7 +15,7 @@
 #include "core.h"
 #include "test.h"
 
-#define TESTS_MAX	192
+#define TESTS_MAX	256
 #define LIMIT_SECONDS	300	/* of one test: it hangs; the longest takes some seconds */
 #define EXIT_REJECTED	3	/* anything else is a crash */
 

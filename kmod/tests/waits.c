@@ -13,6 +13,9 @@ struct shs_deadline {
 
 static const struct shs_deadline some_deadline;
 
+/* Nobody attempts to have all of several. */
+#define enter_between(obj, w)	enter(obj, w, false)
+
 /* All of them are calls. */
 struct shs_door;
 struct shs_request;

@@ -88,6 +88,9 @@ struct shs_deadline {
 };
 
 static const struct shs_deadline some_deadline;
+
+/* Nobody attempts to have all of several. */
+#define enter_between(obj, w)	enter(obj, w, false)
 static const struct shs_waiter *ended;
 static int sleep_result;
 

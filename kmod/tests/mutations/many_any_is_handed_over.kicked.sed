@@ -1,0 +1,3 @@
+# in mutex.c
+# Who waits for several cannot try by himself.
+s/shs_is_served\(head\) \|\|/head->done ||/
