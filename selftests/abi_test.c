@@ -177,6 +177,27 @@ AT(shs_ioc_collect, flags, 4);
 AT(shs_ioc_collect, state, 8);
 AT(shs_ioc_collect, pad, 12);
 AT(shs_ioc_collect, generation, 16);
+SIZE(shs_ioc_many, 48);
+AT(shs_ioc_many, flags, 4);
+AT(shs_ioc_many, items, 8);
+AT(shs_ioc_many, nr, 16);
+AT(shs_ioc_many, item_size, 20);
+AT(shs_ioc_many, deadline, 24);
+AT(shs_ioc_many, clock, 32);
+AT(shs_ioc_many, pad, 33);
+AT(shs_ioc_many, index, 36);
+AT(shs_ioc_many, pad1, 40);
+AT(shs_ioc_many, notice, 44);
+SIZE(shs_many_item, 40);
+AT(shs_many_item, fd, 0);
+AT(shs_many_item, mode, 4);
+AT(shs_many_item, flags, 8);
+AT(shs_many_item, lane, 12);
+AT(shs_many_item, permits, 16);
+AT(shs_many_item, index, 20);
+AT(shs_many_item, expected, 24);
+AT(shs_many_item, result, 32);
+AT(shs_many_item, pad, 36);
 SIZE(shs_thread_info, 56);
 AT(shs_thread_info, flags, 4);
 AT(shs_thread_info, pid, 8);
@@ -213,7 +234,8 @@ IS(SEMAPHORE_MAX, 0x7fffffff); IS(BARRIER_MAX, 65536);
 IS(CLOCK_MONOTONIC, 0); IS(CLOCK_REALTIME, 1); IS(CLOCK_BOOTTIME, 2);
 IS(FOREVER, ~0ULL);
 IS(FEATURE_URING, 1); IS(FEATURE_SEMAPHORE, 2); IS(FEATURE_BARRIER, 4);
-IS(FEATURE_URING_WAIT, 8); IS(FEATURE_ASYNC, 16); IS(FEATURE_ARM, 64);
+IS(FEATURE_URING_WAIT, 8); IS(FEATURE_ASYNC, 16); IS(FEATURE_ARM, 64); IS(FEATURE_MANY, 128);
+IS(MANY_MAX, 64); IS(MANY_ALL, 1); IS(MANY_NOWAIT, 2);
 IS(INIT_FIFO, 1); IS(INIT_POISON, 2); IS(INIT_SATURATE, 4); IS(INIT_CHECK, 8);
 IS(INIT_EPHEMERAL, 16); IS(INIT_STRICT, 32); IS(INIT_IGNORE, 64); IS(INIT_RECURSIVE, 128);
 IS(INIT_COMMIT, 256); IS(INIT_SERIAL, 512); IS(INIT_LIVE, 1024); IS(INIT_DONE, 2048);
@@ -260,7 +282,7 @@ static_assert(SHS_IOC_ABI == 0xe800 && SHS_IOC_INIT == 0xe801 && SHS_IOC_OP == 0
 	      SHS_IOC_CONVERT == 0xe814 && SHS_IOC_THREADS == 0xe808 &&
 	      SHS_IOC_RECOVER == 0xe815 && SHS_IOC_CYCLE == 0xe816 &&
 	      SHS_IOC_WATCH == 0xe817 && SHS_IOC_BARRIER == 0xe818 && SHS_IOC_ARM == 0xe819 &&
-	      SHS_IOC_COLLECT == 0xe81a, "numbers");
+	      SHS_IOC_COLLECT == 0xe81a && SHS_IOC_MANY == 0xe81b, "numbers");
 static_assert(SHS_OP_LOAD == 1 && SHS_OP_FETCH_NOT == 13 && SHS_OP_TAKE == 14 &&
 	      SHS_OP_ADD == 15 && SHS_OP_PEEK == 17 && SHS_OP_NOTIFY == 20 && SHS_OP_WAIT == 21,
 	      "opcodes");
@@ -279,7 +301,7 @@ enum request {
 	ABI, INIT, BATCH, ATTACH,				/* on an object only */
 	OP, INFO, DEATH, META, THREADS, CANCEL,			/* on both */
 	LOCK, UNLOCK, WAIT, ONCE, CONVERT, RECOVER, CYCLE, WATCH, BARRIER, /* on an attachment */
-	ARM, COLLECT,
+	ARM, COLLECT, MANY,
 	REQUESTS
 };
 
@@ -318,6 +340,7 @@ static const struct {
 		      true },
 	[ARM]	 = { "ARM", SHS_IOC_ARM, sizeof(struct shs_ioc_arm), 0, false },
 	[COLLECT] = { "COLLECT", SHS_IOC_COLLECT, sizeof(struct shs_ioc_collect), -ENOENT, true },
+	[MANY]	 = { "MANY", SHS_IOC_MANY, sizeof(struct shs_ioc_many), 0, true },
 };
 
 /* With the type that the kind has, and one element if that is free. */
@@ -352,8 +375,10 @@ FIXTURE(abi) {
 		struct shs_ioc_cycle cycle;
 		struct shs_ioc_cancel cancel;
 		struct shs_ioc_arm arm;
+		struct shs_ioc_many many;
 	} arg;
 	struct shs_ioc_lock lock;	/* that is armed */
+	struct shs_many_item item;
 	struct shs_thread_info list[2];
 	struct shs_ioc_op op;	/* of the batch */
 	int fd;
@@ -452,6 +477,14 @@ static void make(FIXTURE_DATA(abi) *self, enum request request)
 	case COLLECT:
 		self->fd = self->locked.fd;
 		break;
+	case MANY:
+		shs_unlock(&self->locked);
+		self->fd = self->locked.fd;
+		self->item = (struct shs_many_item){ .fd = self->locked.fd };
+		self->arg.many.items = (unsigned long)&self->item;
+		self->arg.many.item_size = sizeof(self->item);
+		self->arg.many.nr = 1;
+		break;
 	case WAIT:
 		shs_trylock(&self->locked);
 		self->fd = self->waiting.fd;
@@ -499,7 +532,7 @@ static void undo(FIXTURE_DATA(abi) *self, enum request request, int ret)
 		self->blank = shs_blank();
 	} else if (request == ATTACH && ret >= 0) {
 		close(ret);
-	} else if (request == LOCK) {
+	} else if (request == LOCK || request == MANY) {
 		shs_unlock(&self->locked);
 	} else if (request == ARM) {
 		shs_collect(self->locked.fd);
@@ -577,7 +610,8 @@ TEST_F(abi, level_and_features)
 
 		EXPECT_EQ(0, shs_ioctl(fds[i], SHS_IOC_ABI, &abi));
 		EXPECT_EQ(SHS_ABI_LEVEL, abi.abi_level);
-		EXPECT_EQ(SHS_FEATURE_SEMAPHORE | SHS_FEATURE_BARRIER | SHS_FEATURE_ARM,
+		EXPECT_EQ(SHS_FEATURE_SEMAPHORE | SHS_FEATURE_BARRIER | SHS_FEATURE_ARM |
+			  SHS_FEATURE_MANY,
 			  abi.features & ~(SHS_FEATURE_URING | SHS_FEATURE_URING_WAIT |
 					   SHS_FEATURE_ASYNC));
 	}
@@ -759,6 +793,12 @@ static const struct {
 	FIELD(COLLECT, shs_ioc_collect, state, 0),
 	FIELD(COLLECT, shs_ioc_collect, pad, 0),
 	FIELD(COLLECT, shs_ioc_collect, generation, 0),
+	FIELD(MANY, shs_ioc_many, flags, SHS_MANY_ALL | SHS_MANY_NOWAIT),
+	FIELD(MANY, shs_ioc_many, clock, 3),
+	FIELD(MANY, shs_ioc_many, pad, 0),
+	FIELD(MANY, shs_ioc_many, index, 0),
+	FIELD(MANY, shs_ioc_many, pad1, 0),
+	FIELD(MANY, shs_ioc_many, notice, 0),
 	FIELD(THREADS, shs_ioc_threads, flags, 0),
 	FIELD(THREADS, shs_ioc_threads, count, 0),
 	FIELD(CYCLE, shs_ioc_cycle, flags, 0),
@@ -917,6 +957,9 @@ TEST_F(abi, wrong_file)
 
 		if (number == 0x10)
 			number = 0x1b;
+			number = 0x19;
+		if (number == 0x1b)
+			number++;
 		unknown = _IO(SHS_IOC_MAGIC, number);
 		EXPECT_EQ(-ENOTTY, shs_ioctl(dir, unknown, arg));
 		EXPECT_EQ(-ENOTTY, shs_ioctl(self->atomic, unknown, arg));

@@ -571,6 +571,33 @@ TEST_F(nth, lock)
 	}
 }
 
+/* Any, or all, of two that have to be taken, and of two of which one is held. */
+static int many(const struct shs_att *att, __u32 flags, __u64 deadline)
+{
+	struct shs_many_item item[2] = { { .fd = att[0].fd }, { .fd = att[1].fd } };
+	struct shs_ioc_many many = {
+		.size = sizeof(many), .flags = flags, .items = (unsigned long)item, .nr = 2,
+		.item_size = sizeof(item[0]), .deadline = deadline,
+	};
+
+	return shs_ioctl(att[0].fd, SHS_IOC_MANY, &many);
+}
+
+TEST_F(nth, any_or_all)
+{
+	struct shs_att att[2];
+
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, shs_attach(&att[i], see(shs_create(SHS_KIND_MUTEX, SHS_TYPE_U64, 1))));
+	NTH(GOOD, many(att, 0, SHS_FOREVER), shs_unlock(&att[0]));
+	NTH(GOOD, many(att, SHS_MANY_ALL, SHS_FOREVER),
+	    { shs_unlock(&att[0]); shs_unlock(&att[1]); });
+	ASSERT_EQ(0, shs_lock(&att[1]));
+	NTH(-ETIMEDOUT, many(att, SHS_MANY_ALL, 1), NOTHING_TO_UNDO);
+	ASSERT_EQ(0, shs_lock(&att[0]));
+	NTH(-ETIMEDOUT, many(att, 0, 1), NOTHING_TO_UNDO);
+}
+
 TEST_F(nth, read_lock_and_convert)
 {
 	const struct shs_ioc_lock upgradable = SHS_LOCK(.mode = SHS_MODE_UPGRADABLE);
