@@ -938,6 +938,48 @@ int shs_semaphore_release_no_undo(struct shs_object *semaphore, uint32_t permits
  */
 int shs_semaphore_available(struct shs_object *semaphore);
 
+/* ------------------------------------------------------ several at once -- */
+
+/*
+ * What to have of one object: a mutex is locked; a rwlock in mode; of a semaphore so many
+ * permits are taken; a once is waited for until it is done, an element of an atomic until
+ * a notify finds it not equal to expected. What means nothing for the kind is 0.
+ */
+struct shs_wanted {
+	struct shs_object *object;
+	uint32_t mode;		/* rwlock: enum shs_mode */
+	uint32_t permits;	/* semaphore; 0 means 1 */
+	uint32_t index;		/* atomic */
+	uint32_t lane;		/* out: of a read lock, for shs_rwlock_read_unlock() */
+	int64_t expected;	/* atomic */
+	int32_t status;		/* out: of what was granted: 0, -EOWNERDEAD */
+	uint32_t reserved;	/* 0 */
+};
+
+/*
+ * any: waits until one of list, from 1 to SHS_MANY_MAX objects of one mount, none of them
+ * twice, can be had: of several the first. Returns its place in list, and nothing is taken
+ * of the others. all: takes all of them at one moment, or nothing: 0, or -EOWNERDEAD if
+ * a last owner died; all are held then too, and status says of which. While it waits it
+ * holds nothing; who waits so as others always have one of them waits on.
+ *
+ * Locks are given back by the functions of each kind, and as those say when the thread or
+ * the process ends. A deadline that has passed makes one try. Attaches. Thread-safe; a
+ * signal handler that runs meanwhile ends no wait; not async-signal-safe. A child holds
+ * nothing.
+ *
+ * -EINVAL	count; an object comes twice; mode, permits, index
+ * -EXDEV	an object is of another mount
+ * -EOPNOTSUPP	a kind that cannot be waited for so: cell, condvar, counter, barrier
+ * -ETIMEDOUT	the deadline passed; nothing is held
+ * -EACCES	a handle with SHS_OPEN_RDONLY, but to read, or for a once or an atomic
+ * -ENOTRECOVERABLE	a lock is lost, a once poisoned
+ * -ENOTTY	the module is older than SHS_FEATURE_MANY
+ * and those of shs_object_attach()
+ */
+int shs_wait_any(struct shs_wanted *list, uint32_t count, struct shs_deadline deadline);
+int shs_wait_all(struct shs_wanted *list, uint32_t count, struct shs_deadline deadline);
+
 /* --------------------------------------------------------------- barrier -- */
 
 /*

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
+/* Any, or all, of several objects. */
+#include <errno.h>
+
+#include "internal.h"
+
+/* A lock that a thread has already by SHS_INIT_RECURSIVE: the library counts, the kernel not. */
+static int is_held_before(struct handle *handle)
+{
+	return handle->flags & SHS_INIT_RECURSIVE && shs_thread_is_holder(handle);
+}
+
+static int fill(struct shs_many_item *item, struct shs_wanted *wanted)
+{
+	struct shs_object *object = wanted->object;
+	struct handle *handle = to_handle(object);
+	int fd = object->ops->owner_fd(object);
+
+	*item = (struct shs_many_item){
+		.fd = fd, .mode = wanted->mode, .permits = wanted->permits,
+		.index = wanted->index, .expected = wanted->expected,
+	};
+	wanted->lane = 0;
+	wanted->status = 0;
+	if (fd < 0 || object->kind != SHS_KIND_RWLOCK || wanted->mode != SHS_MODE_READ)
+		return fd < 0 ? fd : 0;
+	wanted->lane = shs_thread_lane(handle);
+	shs_thread_name_lane(handle, wanted->lane);
+	item->lane = wanted->lane;
+	return 0;
+}
+
+/* Granted: written down as the other functions do that lock. */
+static void note(struct shs_wanted *wanted, int status)
+{
+	struct shs_object *object = wanted->object;
+
+	wanted->status = status;
+	if (object->kind != SHS_KIND_MUTEX && object->kind != SHS_KIND_RWLOCK)
+		return;
+	if (object->kind == SHS_KIND_MUTEX && is_held_before(to_handle(object)) &&
+	    shs_thread_holds_more(to_handle(object)) > 0) {
+		object->ops->owner_call(object, SHS_IOC_UNLOCK,
+					&(struct shs_ioc_lock){ .size = sizeof(struct shs_ioc_lock) });
+		return;
+	}
+	shs_granted(object, wanted->mode, status);
+}
+
+static int wait_for(struct shs_wanted *list, uint32_t count, uint32_t flags,
+		    struct shs_deadline deadline, uint32_t *index)
+{
+	struct shs_many_item item[SHS_MANY_MAX];
+	struct shs_ioc_many request = {
+		.size = sizeof(request), .flags = flags,
+		.items = (uintptr_t)item, .nr = count, .item_size = sizeof(item[0]),
+		.deadline = deadline.ns, .clock = deadline.clock,
+	};
+	uint32_t i;
+	int ret;
+
+	/* The clock of a deadline is wider than that of the request. */
+	if (!count || count > SHS_MANY_MAX || deadline.clock > SHS_CLOCK_BOOTTIME)
+		return -EINVAL;
+	for (i = 0; i < count; i++) {
+		ret = fill(&item[i], &list[i]);
+		if (ret < 0)
+			return ret;
+	}
+	SHS_STEP("many");
+	ret = list[0].object->ops->owner_call(list[0].object, SHS_IOC_MANY, &request);
+	*index = request.index;
+	if (!shs_is_held(ret))
+		return ret;
+	for (i = 0; i < count; i++)
+		if (flags & SHS_MANY_ALL || i == *index)
+			note(&list[i], item[i].result);
+	return ret;
+}
+
+int shs_wait_any(struct shs_wanted *list, uint32_t count, struct shs_deadline deadline)
+{
+	uint32_t index = 0;
+	int ret = wait_for(list, count, 0, deadline, &index);
+
+	return shs_is_held(ret) ? (int)index : ret;
+}
+
+int shs_wait_all(struct shs_wanted *list, uint32_t count, struct shs_deadline deadline)
+{
+	uint32_t index;
+
+	return wait_for(list, count, SHS_MANY_ALL, deadline, &index);
+}
