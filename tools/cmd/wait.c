@@ -3,13 +3,16 @@
 #include <stdlib.h>
 
 #include "cmd.h"
+#include "many.h"
 
 static const char help[] =
 	"Usage: shstate wait [OPTION]... NAME [INDEX] EXPECTED\n"
 	"       shstate wait [OPTION]... NAME\n"
+	"       shstate wait --any|--all [OPTION]... NAME[:WHAT]... [-- COMMAND [ARGUMENT]...]\n"
 	"Wait while an element (INDEX 0 by default) of an atomic is EXPECTED, then print what it\n"
 	"is. Only a notify wakes: see 'shstate notify'. Or wait until a once is done.\n\n"
 	"  -w, --wait SECONDS   exit with 1 if it takes longer\n"
+	"  -A, --any; -a, --all of several: see 'shstate wait --any --help'\n"
 	"  -h, --help\n";
 
 static int wait_for(struct shs_object *object, const char *name, const struct args *args,
@@ -63,6 +66,8 @@ int cmd_wait(int argc, char **argv)
 	uint64_t ns;
 	int status, ret;
 
+	if (is_for_many(argc, argv))
+		return cmd_wait_many(argc, argv);
 	while (next_option(&args) != -1) {
 		if (!parse_seconds(optarg, &ns))
 			return TROUBLE;
