@@ -44,3 +44,45 @@ lock() {
 	flock 9
 }
 unlock() { exec 9>&-; }
+
+# The host's own mirror where the host is Debian; else mmdebstrap knows one.
+mirror() {
+	[ -z "${SHSTATE_MIRROR:-}" ] || { echo "$SHSTATE_MIRROR"; return; }
+	apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' \
+		'Origin: Debian' 'Label: Debian' | sort -u | head -n 1
+}
+
+# For apt of a tree: a proxy that the host's uses, and no questions.
+for_apt() {
+	eval "$(apt-config shell http_proxy Acquire::http::Proxy https_proxy Acquire::https::Proxy)"
+	export http_proxy https_proxy
+	export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+}
+
+# /dev/kvm may open and then hang a kernel: try with a short limit, once per
+# boot of the host. One kernel that hangs settles it for all.
+kvm_boots() { # KERNEL
+	local verdict
+	verdict=$cache/kvm/$(cat /proc/sys/kernel/random/boot_id)
+	[ -w /dev/kvm ] && [ ! -e "$verdict.no" ] || return 1
+	[ ! -e "$verdict.$1" ] || return 0
+	say "trying whether KVM boots $1"
+	mkdir -p "$cache/kvm"
+	if SHSTATE_ACCEL=kvm "$vm/run" -n -t 8 "$1" true >/dev/null 2>&1; then
+		touch "$verdict.$1"
+	else
+		touch "$verdict.no"
+		return 1
+	fi
+}
+
+# kvm, or else tcg; SHSTATE_ACCEL overrules.
+accelerator_of() { # KERNEL
+	if [ "${SHSTATE_ACCEL:-}" ]; then
+		echo "$SHSTATE_ACCEL"
+	elif kvm_boots "$1"; then
+		echo kvm
+	else
+		echo tcg
+	fi
+}
