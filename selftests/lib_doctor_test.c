@@ -226,9 +226,27 @@ TEST_F(lib_doctor, unsigned_module)
 	EXPECT_SAID("ok       signature: unsigned\n");
 	EXPECT_SAID("ok       secure boot: off; lockdown off; unsigned modules are loaded too\n");
 	lay("sys/module/module/parameters/sig_enforce", "Y\n");
+	lay("sys/firmware/efi", NULL);
 	EXPECT_DOCTOR(2);
 	EXPECT_SAID("problem  signature: The module is not signed, and this kernel loads signed ones only");
 	EXPECT_SAID("\n              dkms generate_mok && dkms install --force shstate/0.1 -k 6.12.1-test\n");
+}
+
+/* There is no firmware to take a key: however the module is signed, the kernel must ask less. */
+TEST_F(lib_doctor, enforced_without_uefi)
+{
+	unload();
+	lay("sys/module/module/parameters/sig_enforce", "Y\n");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  signature: The kernel was told to load only modules signed by a key that it knows, and without UEFI none can be enrolled: take module.sig_enforce or lockdown= out of its arguments.\n");
+	EXPECT_SILENT("mokutil");
+	EXPECT_SILENT("grub-mkconfig");
+	lay("etc/default/grub", "GRUB_CMDLINE_LINUX=\"module.sig_enforce=1\"\n");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("              sed -Ei 's/(module.sig_enforce|lockdown)(=\\w+)?//' /etc/default/grub && grub-mkconfig -o /boot/grub/grub.cfg && reboot\n");
+	take_away("sys/module/module/parameters/sig_enforce");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("ok       signature: signed\n");
 }
 
 /* Signed by a key that the firmware knows or not. */

@@ -334,6 +334,14 @@ static bool is_enrolled(void)
 	return enrolled;
 }
 
+/* Where the boot loader is another the sentence has to do. */
+static char *boot_without_enforcing(void)
+{
+	if (!is_there("etc/default/grub"))
+		return NULL;
+	return compose("sed -Ei 's/(module.sig_enforce|lockdown)(=\\w+)?//' /etc/default/grub && grub-mkconfig -o /boot/grub/grub.cfg && reboot");
+}
+
 void check_signature(void)
 {
 	const char *is = kernel.module ? signature_of(kernel.module) : NULL;
@@ -343,6 +351,9 @@ void check_signature(void)
 		return;
 	if (!wants_signature() || is_module_loaded()) {
 		found("signature", FINE, NULL, NULL, "%s", is);
+	} else if (!is_there("sys/firmware/efi")) {
+		found("signature", PROBLEM, boot_without_enforcing(), NULL,
+		      "The kernel was told to load only modules signed by a key that it knows, and without UEFI none can be enrolled: take module.sig_enforce or lockdown= out of its arguments.");
 	} else if (strcmp(is, "unsigned") == 0) {
 		if (!find_version("var/lib/dkms/shstate", "", version))
 			snprintf(version, sizeof(version), "%d.%d", SHS_VERSION_MAJOR,
