@@ -17,6 +17,8 @@ SOAK    ?= 60
 T       ?=
 # The kernels that take minutes to build are tested where they are at hand.
 KERNELS ?= 6.1 6.12 7.3 uml $(shell $(vm)/kernel -q kasan && echo kasan)
+# The releases of Debian whose machines "make check-packages" runs.
+SUITES  ?= bookworm trixie
 
 parts    := $(patsubst %/Makefile,%,$(wildcard libshim/Makefile tools/cmd/Makefile))
 
@@ -37,7 +39,7 @@ man: wanted := build-essential pkg-config libsmartcols-dev libjson-c-dev zlib1g-
 	liburing-dev python3
 
 .PHONY: all bench/bench module programs man tests packages demo check quick soak model mutants kernels lint \
-	bench bench-check deb deb-check dkms-install in-tree demo-prefork install load unload clean help
+	bench bench-check deb deb-check check-packages dkms-install in-tree demo-prefork install load unload clean help
 all: module programs
 
 help:
@@ -57,6 +59,8 @@ help:
 	@echo 'make install     module, library, command, manual pages to DESTDIR, PREFIX'
 	@echo 'make deb         Debian packages, into build/deb'
 	@echo 'make deb-check   install them in copies of small Debian trees, and remove them'
+	@echo 'make check-packages  on whole machines, SUITES="$(SUITES)": install, use, upgrade,'
+	@echo '                 boot another kernel, remove (half an hour)'
 	@echo 'make dkms-install  the module by DKMS, on any distribution'
 	@echo 'make in-tree DEST=FOLDER  into a kernel tree: module, Kconfig, document, tests'
 	@echo 'make load        load the module and mount /dev/shstate'
@@ -143,6 +147,9 @@ deb: packages
 
 deb-check:
 	@packaging/check bookworm trixie
+
+check-packages: deb
+	@packaging/machine/check $(SUITES)
 
 dkms-install:
 	@packaging/dkms-install
