@@ -83,7 +83,9 @@ static unsigned int now(struct record *record)
 
 static int call_many(const struct shs_att *att, enum act act, bool turned, __u8 *index)
 {
-	struct shs_many_item item[OBJECTS] = { { .fd = att[turned].fd }, { .fd = att[!turned].fd } };
+	struct shs_many_item item[OBJECTS] = {
+		{ .fd = att[turned].fd }, { .fd = att[!turned].fd },
+	};
 	struct shs_ioc_many many = {
 		.size = sizeof(many), .items = (unsigned long)item, .nr = OBJECTS,
 		.item_size = sizeof(item[0]), .deadline = SHS_FOREVER,
