@@ -49,9 +49,9 @@ void shs_leave_unclaimed(struct shs_waiter *w)
 static void undo_unclaimed(struct shs_attachment *att, struct shs_wakes *wakes)
 {
 	struct shs_waiter *w;
-	struct hlist_node *next;
 
-	hlist_for_each_entry_safe(w, next, &att->unclaimed, unclaimed) {
+	while (!hlist_empty(&att->unclaimed)) {
+		w = container_of(att->unclaimed.first, struct shs_waiter, unclaimed);
 		hlist_del_init(&w->unclaimed);
 		shs_undo_grant(att->obj, w, w->result, wakes);
 		w->result = -ENXIO;

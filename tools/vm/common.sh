@@ -22,7 +22,7 @@ die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 #   slow     how much longer than on the fastest kernel a test may take
 #   memory   for the guest; SHSTATE_MEMORY overrules
 kernel_facts() {
-	kind=own suite=bookworm arch=x86 slow=1 memory=512M
+	kind=own suite=bookworm arch=x86 slow=1 memory=640M
 	case $1 in
 	6.1)       kind=stock version=6.1 slow=2 ;;
 	6.12)      kind=stock version=6.12 suite=trixie slow=2 ;;

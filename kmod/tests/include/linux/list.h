@@ -106,11 +106,4 @@ static inline void hlist_del_init(struct hlist_node *node)
 	node->pprev = NULL;
 }
 
-#define hlist_entry_or_null(ptr, type, member) ((ptr) ? container_of(ptr, type, member) : NULL)
-
-#define hlist_for_each_entry_safe(pos, after, head, member)			\
-	for (pos = hlist_entry_or_null((head)->first, typeof(*pos), member);	\
-	     pos && ((after) = pos->member.next, 1);				\
-	     pos = hlist_entry_or_null(after, typeof(*pos), member))
-
 #endif
