@@ -149,7 +149,8 @@ u32 shs_atomic_notify(struct shs_object *obj, u32 index, u64 count, struct shs_w
 
 	lockdep_assert_held(&obj->lock);
 	list_for_each_entry_safe(w, next, &obj->queue, node) {
-		if (w->index != index || w->expected == now || (w->counts && n == count))
+		if (w->until || w->index != index || w->expected == now ||
+		    (w->counts && n == count))
 			continue;
 		if (!shs_claim(obj, w, wakes))
 			continue;
@@ -162,6 +163,8 @@ u32 shs_atomic_notify(struct shs_object *obj, u32 index, u64 count, struct shs_w
 static int atomic_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
 {
 	lockdep_assert_held(&obj->lock);
+	if (w->until)
+		return shs_await_try(obj, w);
 	WRITE_ONCE(obj->control->waiting, obj->waiters + 1);
 	smp_mb();	/* C */
 	return shs_number_load(obj->type, cell_at(obj, w->index)) == w->expected ? -EBUSY : 0;
@@ -178,13 +181,20 @@ static void atomic_pass(struct shs_object *obj, struct shs_wakes *wakes)
 static int atomic_release(struct shs_object *obj, struct shs_waiter *w, bool notice,
 			  struct shs_wakes *wakes)
 {
-	if (w->counts)
+	if (w->counts && !w->until)
 		shs_atomic_notify(obj, w->index, 1, wakes);
 	return 0;
+}
+
+static void atomic_repair(struct shs_object *obj, struct shs_attachment *att,
+			  struct shs_wakes *wakes)
+{
+	shs_await_death(obj);
 }
 
 const struct shs_kind_ops shs_atomic_ops = {
 	.try = atomic_try,
 	.release = atomic_release,
+	.repair = atomic_repair,
 	.pass = atomic_pass,
 };

@@ -114,6 +114,8 @@ static void queue_add(struct shs_object *obj, struct shs_waiter *w, bool first)
 	shs_graph_wait(obj, w);
 	shs_graph_unlock(obj);
 	WRITE_ONCE(obj->control->waiting, ++obj->waiters);
+	if (w->until)
+		shs_await_enter(obj);
 }
 
 void shs_enqueue(struct shs_object *obj, struct shs_waiter *w)
@@ -139,6 +141,8 @@ void shs_dequeue(struct shs_object *obj, struct shs_waiter *w)
 	shs_graph_leave(obj, w);
 	shs_graph_unlock(obj);
 	WRITE_ONCE(obj->control->waiting, --obj->waiters);
+	if (w->until)
+		shs_await_leave(obj);
 }
 
 static void wake(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)

@@ -158,8 +158,9 @@ struct shs_waiter {
 	struct hlist_node unclaimed;	/* armed->unclaimed */
 	struct shs_step step;		/* in the graph of who waits for whom */
 	u32 index;			/* atomic: the element */
-	u64 expected;			/* atomic: waits while the element is this */
+	u64 expected;			/* atomic: waits while it is this; of until: arg */
 	bool counts;			/* atomic: uses up a notify; it may write */
+	u8 until;			/* SHS_OP_AWAIT_*, of an element or total; or 0 */
 	bool upgrade;			/* rwlock: from UPGRADABLE, goes before the queue */
 	bool recursive;			/* rwlock reader: may overtake if its lane holds */
 	bool own_lane;			/* rwlock reader: nobody else's thread uses its lane */
@@ -168,7 +169,10 @@ struct shs_waiter {
 	bool was_poisoned;		/* once: what the grant replaced */
 	bool no_undo;			/* semaphore: nobody holds them */
 	u32 permits;			/* semaphore: that it wants, or gives back */
-	u64 generation;			/* barrier: so many had ended when it was told */
+	union {
+		u64 generation;		/* barrier: so many had ended when it was told */
+		u64 value;		/* that met until */
+	};
 	struct shs_many *many;		/* one of several of its call, or NULL; constant */
 };
 
@@ -309,6 +313,11 @@ struct shs_object {
 			u64 generation;		/* so many have ended */
 			bool broken;
 		} barrier;
+		struct {			/* atomic, counter: see await.c */
+			u32 waiters;		/* of the queue, who have until */
+			bool fencing, again;
+			struct shs_await *work;	/* or NULL; constant once set, awaitop.c */
+		} await;
 	};
 	union {
 		struct mutex mutex;		/* mutex, cell */
@@ -323,7 +332,7 @@ struct shs_object {
 	struct super_block *sb;
 };
 
-/* ---- provided by the environment: wait.c and attach.c, or tests/ ---- */
+/* ---- provided by the environment: wait.c, attach.c and awaitop.c, or tests/ ---- */
 
 u64 shs_now_ns(void);
 void shs_wake_add(struct shs_wakes *wakes, struct task_struct *task);
@@ -332,6 +341,9 @@ bool shs_mm_is_gone(const struct shs_attachment *att);
 bool shs_thread_is_gone(struct pid *thread);
 void shs_death_note(struct shs_attachment *att, u32 mode);
 bool shs_is_dying(struct task_struct *task);
+/* All conditions will be looked at: soon, or after shs_await_fenced(), once that is so. */
+void shs_await_soon(struct shs_object *obj);
+void shs_await_fence(struct shs_object *obj);
 void shs_describe(struct shs_thread_info *info, const struct shs_object *obj,
 		  const struct shs_waiter *w);
 
@@ -496,6 +508,14 @@ u32 shs_atomic_notify(struct shs_object *obj, u32 index, u64 count, struct shs_w
 void shs_counter_sum(struct shs_object *obj, u32 index, u64 *sum);
 int shs_counter_add(struct shs_object *obj, struct shs_attachment *att, u32 index, s64 arg);
 void shs_counter_reset(struct shs_object *obj, u32 index, u64 arg, u64 *old);
+
+int shs_await_try(struct shs_object *obj, struct shs_waiter *w);
+int shs_await_end(struct shs_object *obj, struct shs_waiter *w, int why);
+u32 shs_await_tell(struct shs_object *obj, u32 first, u32 n, struct shs_wakes *wakes);
+void shs_await_enter(struct shs_object *obj);
+void shs_await_leave(struct shs_object *obj);
+void shs_await_fenced(struct shs_object *obj);
+void shs_await_death(struct shs_object *obj);
 
 u32 shs_mutex_new_word(u32 flags);
 void shs_mutex_be_fair(struct shs_object *obj);

@@ -102,8 +102,23 @@ static void counter_repair(struct shs_object *obj, struct shs_attachment *att,
 	lockdep_assert_held(&obj->lock);
 	for (i = 0; i < obj->count && !(obj->flags & SHS_INIT_LIVE); i++)
 		add_to_base(obj, i, lanes_of(att, i));
+	shs_await_death(obj);
+}
+
+static int counter_try(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+{
+	return shs_await_try(obj, w);
+}
+
+/* Who was told of a total has taken nothing. */
+static int counter_release(struct shs_object *obj, struct shs_waiter *w, bool notice,
+			   struct shs_wakes *wakes)
+{
+	return 0;
 }
 
 const struct shs_kind_ops shs_counter_ops = {
+	.try = counter_try,
+	.release = counter_release,
 	.repair = counter_repair,
 };

@@ -11,8 +11,8 @@ long shs_abi(void __user *argp)
 	if (ret)
 		return ret;
 	a.abi_level = SHS_ABI_LEVEL;
-	a.features = SHS_FEATURE_SEMAPHORE | SHS_FEATURE_BARRIER | SHS_FEATURE_ARM |
-		     SHS_FEATURE_MANY;
+	a.features = SHS_FEATURE_SEMAPHORE | SHS_FEATURE_BARRIER | SHS_FEATURE_AWAIT |
+		     SHS_FEATURE_ARM | SHS_FEATURE_MANY;
 	if (IS_ENABLED(CONFIG_IO_URING))
 		a.features |= SHS_FEATURE_URING | SHS_FEATURE_URING_WAIT;
 	if (SHS_URING_ASYNC)

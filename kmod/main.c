@@ -171,10 +171,13 @@ const struct file_operations shs_object_fops = {
 
 static int __init shstate_init(void)
 {
-	int ret = shs_requests_init();
+	int ret = shs_await_init();
 
 	if (ret)
 		return ret;
+	ret = shs_requests_init();
+	if (ret)
+		goto exit_await;
 	ret = -ENOMEM;
 	shs_object_cache = KMEM_CACHE(shs_object, SLAB_ACCOUNT);
 	shs_att_cache = KMEM_CACHE(shs_attachment, SLAB_ACCOUNT);
@@ -184,7 +187,11 @@ static int __init shstate_init(void)
 		kmem_cache_destroy(shs_att_cache);
 		kmem_cache_destroy(shs_object_cache);
 		shs_requests_exit();
+		goto exit_await;
 	}
+	return 0;
+exit_await:
+	shs_await_exit();
 	return ret;
 }
 
@@ -193,6 +200,7 @@ static void __exit shstate_exit(void)
 	unregister_filesystem(&shs_fs_type);
 	shs_requests_exit();
 	rcu_barrier();		/* inodes are freed by RCU */
+	shs_await_exit();
 	kmem_cache_destroy(shs_att_cache);
 	kmem_cache_destroy(shs_object_cache);
 }

@@ -120,6 +120,8 @@ static void free_value(struct shs_object *obj)
 /* With the inode: ends what is left, the value too if a name held it until umount. */
 void shs_object_free(struct shs_object *obj)
 {
+	if (obj->kind == SHS_KIND_ATOMIC || obj->kind == SHS_KIND_COUNTER)
+		shs_await_free(obj);
 	if (!obj->gone)
 		free_value(obj);
 	WARN_ON_ONCE(!xa_empty(&obj->atts) || !list_empty(&obj->queue));

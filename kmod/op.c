@@ -40,6 +40,8 @@ enum {
 	RMW		= USES_INDEX | USES_ARG | READS | WRITES,
 };
 
+#define AWAIT	{ K(ATOMIC) | K(COUNTER), USES_INDEX | USES_ARG | READS | NO_RELEASE }
+
 static const struct op_rule {
 	u16 kinds;
 	u16 uses;
@@ -70,6 +72,12 @@ static const struct op_rule {
 			   USES_INDEX | USES_ARG | WRITES | BYTES_IN | MAY_RECOVER | MAY_BE_HELD },
 	[SHS_OP_NOTIFY] = { K(CONDVAR) | K(ATOMIC), USES_INDEX | USES_ARG | WRITES },
 	[SHS_OP_WAIT] = { K(ATOMIC), USES_INDEX | USES_EXPECTED | READS | NO_RELEASE },
+	[SHS_OP_AWAIT_GE] = AWAIT,
+	[SHS_OP_AWAIT_LE] = AWAIT,
+	[SHS_OP_AWAIT_EQ] = AWAIT,
+	[SHS_OP_AWAIT_NE] = AWAIT,
+	[SHS_OP_AWAIT_ANY] = AWAIT,
+	[SHS_OP_CHANGED] = { K(ATOMIC) | K(COUNTER), USES_INDEX | WRITES },
 };
 
 /* One operation under way. */
@@ -144,6 +152,8 @@ static bool fits_not_bool_only(const struct call *c)
 	case SHS_OP_FETCH_MAX:
 	case SHS_OP_FETCH_MIN:
 	case SHS_OP_ADD:
+	case SHS_OP_AWAIT_GE:
+	case SHS_OP_AWAIT_LE:
 		return c->obj->type != SHS_TYPE_BOOL;
 	}
 	return true;
@@ -169,6 +179,8 @@ static int check_numeric(const struct call *c)
 	op->index = array_index_nospec(op->index, obj->count);
 	if (!fits_not_bool_only(c))
 		return -EOPNOTSUPP;
+	if (op->op == SHS_OP_AWAIT_ANY && !op->arg)	/* of no bits none is set, ever */
+		return -EINVAL;
 	if ((uses & USES_ARG && op->op != SHS_OP_NOTIFY &&
 	     !shs_number_fits(obj->type, op->arg)) ||
 	    (uses & USES_EXPECTED && !shs_number_fits(obj->type, op->expected)))
@@ -474,14 +486,76 @@ static int run_notify(const struct call *c)
 	return 0;
 }
 
+/*
+ * The result is the value that met the condition, for those who queued as for those who
+ * need not; by io_uring it is written when the wait ends.
+ */
+static int run_await(const struct call *c)
+{
+	struct shs_waiter w = {
+		.index = c->op->index,
+		.expected = c->op->arg,
+		.until = c->op->op,
+		.counts = c->writable,
+		.call = (uintptr_t)c->argp,
+	};
+	bool wait = !(c->op->flags & SHS_OP_NOWAIT);
+	struct shs_deadline d;
+	int ret = shs_await_prepare(c->obj);
+
+	if (ret)
+		return ret;
+	if (c->door)
+		c->door->generation_at = offsetof(struct shs_ioc_op, result);
+	shs_deadline_set(&d, c->op->deadline, c->op->clock);
+	ret = shs_wait(c->obj, &w, wait ? &d : NULL, c->door);
+	if (!ret)
+		c->op->result = w.value;
+	return ret;
+}
+
+/* Drops the lock.  Apart from those below for the room that wakes takes. */
+static noinline u32 tell_and_unlock(const struct call *c)
+	__releases(&c->obj->lock)
+{
+	struct shs_wakes wakes = { };
+	u32 n = shs_await_tell(c->obj, c->op->index, 1, &wakes);
+
+	spin_unlock(&c->obj->lock);
+	shs_wakes_flush(&wakes);
+	return n;
+}
+
+/* The same, after the element was perhaps changed. */
+static void unlock_changed(const struct call *c)
+	__releases(&c->obj->lock)
+{
+	if (unlikely(c->obj->await.waiters))
+		tell_and_unlock(c);
+	else
+		spin_unlock(&c->obj->lock);
+}
+
+static int run_changed(const struct call *c)
+{
+	spin_lock(&c->obj->lock);
+	c->op->result = tell_and_unlock(c);
+	return 0;
+}
+
 static int try_atomic(const struct call *c)
 {
 	int ret;
 
 	spin_lock(&c->obj->lock);
 	ret = shs_atomic_op(c->obj, c->op);
-	spin_unlock(&c->obj->lock);
+	unlock_changed(c);
 	return ret;
+}
+
+static bool is_await(u32 op)
+{
+	return op >= SHS_OP_AWAIT_GE && op <= SHS_OP_AWAIT_ANY;
 }
 
 static int run_atomic(const struct call *c)
@@ -490,6 +564,10 @@ static int run_atomic(const struct call *c)
 		return run_wait(c);
 	if (c->op->op == SHS_OP_NOTIFY)
 		return run_notify(c);
+	if (is_await(c->op->op))
+		return run_await(c);
+	if (c->op->op == SHS_OP_CHANGED)
+		return run_changed(c);
 	return run_again(c, try_atomic);
 }
 
@@ -498,6 +576,10 @@ static int run_counter(const struct call *c)
 	struct shs_ioc_op *op = c->op;
 	int ret = 0;
 
+	if (is_await(op->op))
+		return run_await(c);
+	if (op->op == SHS_OP_CHANGED)
+		return run_changed(c);
 	spin_lock(&c->obj->lock);
 	switch (op->op) {
 	case SHS_OP_LOAD:
@@ -510,7 +592,7 @@ static int run_counter(const struct call *c)
 		shs_counter_reset(c->obj, op->index, op->arg, &op->result);
 		break;
 	}
-	spin_unlock(&c->obj->lock);
+	unlock_changed(c);
 	return ret;
 }
 

@@ -152,7 +152,7 @@ static void end_queued(struct shs_object *obj, struct shs_waiter *w, int why)
 
 	spin_lock(&obj->lock);
 	if (!list_empty(&w->node))
-		shs_settle(obj, w, why, &wakes);
+		shs_settle(obj, w, shs_await_end(obj, w, why), &wakes);
 	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);

@@ -128,7 +128,7 @@ struct shs_door {
 	/* in the struct at argp, 0: none */
 	size_t notice_at;	/* what else -EOWNERDEAD would say */
 	size_t state_at;	/* waiter->reply */
-	size_t generation_at;	/* waiter->generation */
+	size_t generation_at;	/* waiter->generation, or value */
 	bool retry;		/* -EAGAIN is for a worker: come again from there */
 };
 
@@ -185,6 +185,12 @@ long shs_arm(struct shs_attachment *att, void __user *argp);
 long shs_collect(struct shs_attachment *att, void __user *argp);
 __poll_t shs_att_poll(struct file *file, poll_table *wait);
 void shs_disarm(struct shs_attachment *att);
+
+/* awaitop.c */
+int shs_await_prepare(struct shs_object *obj);
+void shs_await_free(struct shs_object *obj);
+int shs_await_init(void);
+void shs_await_exit(void);
 
 /* batch.c */
 long shs_batch(struct file *file, void __user *argp);

@@ -213,6 +213,7 @@ static int leave(struct shs_object *obj, struct shs_waiter *w, int ret)
 	} else {
 		w->kicked = false;
 		shs_dequeue(obj, w);
+		ret = shs_await_end(obj, w, ret);
 		if (!ret)
 			ret = ops->try(obj, w, &wakes);
 		if (ret == -EBUSY) {

@@ -114,6 +114,7 @@ struct shs_ioc_abi {
 #define SHS_FEATURE_BARRIER	(1ULL << 2)	/* SHS_KIND_BARRIER, SHS_IOC_BARRIER */
 #define SHS_FEATURE_URING_WAIT	(1ULL << 3)	/* what waits, too; and SHS_IOC_CANCEL */
 #define SHS_FEATURE_ASYNC	(1ULL << 4)	/* such a wait needs no thread of the kernel's */
+#define SHS_FEATURE_AWAIT	(1ULL << 5)	/* SHS_OP_AWAIT_GE and the like, SHS_OP_CHANGED */
 #define SHS_FEATURE_ARM		(1ULL << 6)	/* SHS_IOC_ARM: waits by poll, epoll and select */
 #define SHS_FEATURE_MANY	(1ULL << 7)	/* SHS_IOC_MANY */
 
@@ -183,7 +184,14 @@ enum shs_opcode {
 	/* condvar; of an atomic those that wait for element index */
 	SHS_OP_NOTIFY,		/* wake up to arg waiters (~0: all); number woken -> result */
 	/* atomic */
-	SHS_OP_WAIT		/* until a notify finds the element not equal to expected */
+	SHS_OP_WAIT,		/* until a notify finds the element not equal to expected */
+	/* atomic and counter: until the element, or total ...; what it was then -> result */
+	SHS_OP_AWAIT_GE,	/* >= arg; not of a bool, as LE */
+	SHS_OP_AWAIT_LE,	/* <= arg */
+	SHS_OP_AWAIT_EQ,	/* == arg */
+	SHS_OP_AWAIT_NE,	/* != arg */
+	SHS_OP_AWAIT_ANY,	/* & arg is not 0 */
+	SHS_OP_CHANGED		/* an element, by memory: see shs_control; woken -> result */
 };
 
 /* flags of SHS_IOC_OP */
@@ -230,7 +238,7 @@ struct shs_ioc_op {
 	__u64 addr2;
 	__u32 offset;		/* bytes */
 	__u32 len;		/* bytes */
-	__u64 deadline;		/* mutex, rwlock, cell: how long to wait for a holder */
+	__u64 deadline;		/* WAIT, AWAIT; mutex, rwlock, cell: to wait for a holder */
 	__u8  clock;		/* enum shs_clock */
 	__u8  order;		/* enum shs_order; of success for CMPXCHG */
 	__u8  order_failure;	/* CMPXCHG */
@@ -359,13 +367,17 @@ struct shs_ioc_attach {
  *		SHS_UNLOCK_RETURNED.
  * waiting	so many are queued.  Who changed an element of an atomic and after a full
  *		fence finds 0, or a condvar's after he held the mutex, has nobody to notify.
+ * awaited	Who changed an element of an atomic, or a lane of a counter, and after that
+ *		(in the order of the program, which needs no fence) finds this not 0, calls
+ *		SHS_OP_CHANGED.
  */
 struct shs_control {
 	__u32 bias;
 	__u32 wpending;
 	__u32 once;		/* enum shs_once_state */
 	__u32 waiting;
-	__u32 pad[12];
+	__u32 awaited;
+	__u32 pad[11];
 	/* at SHS_VALUE_OFFSET: counter: __s64 base[count]; once, semaphore, barrier: value */
 };
 
