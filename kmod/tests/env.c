@@ -125,6 +125,20 @@ void shs_describe(struct shs_thread_info *info, const struct shs_object *obj,
 	};
 }
 
+void shs_await_soon(struct shs_object *obj)
+{
+	lockdep_assert_held(&obj->lock);
+	env.awaits_soon = true;
+}
+
+void shs_await_fence(struct shs_object *obj)
+{
+	lockdep_assert_held(&obj->lock);
+	if (env.awaits_fence)
+		env_fail("a fence is asked for while another is under way");
+	env.awaits_fence = true;
+}
+
 /* Told of under the lock, or the order of events would be another. */
 void shs_trace(const struct shs_object *obj, enum shs_event event, u32 id, u32 mode, u64 ns)
 {

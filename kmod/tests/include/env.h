@@ -21,6 +21,7 @@ struct env {
 	u32 deaths;			/* death notes written */
 	u32 death_id, death_mode;	/* the last */
 	u64 death_ids;			/* all, a bit each */
+	bool awaits_soon, awaits_fence;	/* asked for; the test does it */
 };
 
 extern struct env env;

@@ -1,3 +1,3 @@
 # in atomic.c
 # ... and finds it changed.
-/^u32 shs_atomic_notify/,/^}/ s/w->expected == now \|\| //
+/^u32 shs_atomic_notify/,/^}/ s/w->expected == now \|\|$//
