@@ -422,6 +422,25 @@ int shs_atomic_wait_until(struct shs_object *atomic, uint32_t index, int64_t exp
 			  struct shs_deadline deadline);
 
 /*
+ * Wait until a value meets a condition: of an atomic element index, of a counter the exact
+ * total of it, whoever changes it and how, by lanes too. condition is SHS_OP_AWAIT_GE (at
+ * least argument), _LE, _EQ, _NE or _ANY (a bit of argument is set; argument is not 0); of
+ * a bool not GE and LE. Unlike shs_atomic_wait() it needs no notify. A read-only handle will
+ * do. *value, optional, is what met the condition; by now it may be something else. What is
+ * met and stays so is always noticed; what is met for a moment, between two changes in
+ * mapped memory, perhaps not. While somebody waits so, a change of the object costs a call.
+ * -ETIMEDOUT; -EINVAL also of a module without SHS_FEATURE_AWAIT.
+ */
+int shs_atomic_await(struct shs_object *atomic, uint32_t index, uint32_t condition,
+		     int64_t argument, int64_t *value);
+int shs_atomic_await_until(struct shs_object *atomic, uint32_t index, uint32_t condition,
+			   int64_t argument, int64_t *value, struct shs_deadline deadline);
+int shs_counter_await(struct shs_object *counter, uint32_t index, uint32_t condition,
+		      int64_t argument, int64_t *value);
+int shs_counter_await_until(struct shs_object *counter, uint32_t index, uint32_t condition,
+			    int64_t argument, int64_t *value, struct shs_deadline deadline);
+
+/*
  * Single operations. Wake who waits for the element to be other than it is, the
  * longest waiting first. Return how many were woken; read-only handles are all woken
  * and not counted.

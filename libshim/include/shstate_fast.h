@@ -264,6 +264,23 @@ SHS_INLINE int shs_rwlock_downgrade(struct shs_object *rwlock, uint32_t *lane)
 	return shs_rwlock_downgrade_slow(rwlock, lane);
 }
 
+/* --------------------------------------------- values that are waited for -- */
+
+void shs_changed_slow(struct shs_object *object, uint32_t index);
+
+/*
+ * After each change by memory, in the order of the program alone: the kernel makes up for
+ * what a processor looks at too early, see linux/shstate.h.
+ */
+SHS_HELPER void shs_tell_of_change(struct shs_object *object, uint32_t index)
+{
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	SHS_STEP("changed");
+	if (__builtin_expect(__atomic_load_n(&shs_control_of(object)->awaited,
+					     __ATOMIC_RELAXED), 0))
+		shs_changed_slow(object, index);
+}
+
 /* --------------------------------------------------------------- counter -- */
 
 int shs_counter_add_slow(struct shs_object *counter, uint32_t index, int64_t value);
@@ -287,6 +304,7 @@ SHS_INLINE int shs_counter_add(struct shs_object *counter, uint32_t index, int64
 	    index < counter->count) {
 		shs_add_to_own((int64_t *)shs_lane_at(counter, shs_self.lane) + index,
 			       value);
+		shs_tell_of_change(counter, index);
 		return 0;
 	}
 	return shs_counter_add_slow(counter, index, value);
@@ -344,6 +362,7 @@ SHS_INLINE int shs_atomic_store(struct shs_object *atomic, uint32_t index, int64
 		__atomic_store_n(shs_element_at(atomic, index), value, __ATOMIC_SEQ_CST);
 	else
 		__atomic_store_n(shs_element_at(atomic, index), value, __ATOMIC_RELEASE);
+	shs_tell_of_change(atomic, index);
 	return 0;
 }
 
@@ -354,8 +373,11 @@ SHS_INLINE int shs_atomic_compare_exchange(struct shs_object *atomic, uint32_t i
 	if (!shs_may_operate(atomic, index, success) || (unsigned int)failure > SHS_ACQUIRE)
 		return shs_atomic_compare_exchange_slow(atomic, index, expected, desired,
 							success, failure);
-	return __atomic_compare_exchange_n(shs_element_at(atomic, index), expected, desired, 0,
-					   __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) ? 0 : -EREMCHG;
+	if (!__atomic_compare_exchange_n(shs_element_at(atomic, index), expected, desired, 0,
+					 __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+		return -EREMCHG;
+	shs_tell_of_change(atomic, index);
+	return 0;
 }
 
 /* In the strongest order, which does for all. */
@@ -368,6 +390,7 @@ SHS_INLINE int shs_atomic_##name(struct shs_object *atomic, uint32_t index, int6
 	if (!shs_may_operate(atomic, index, order))					\
 		return shs_atomic_##name##_slow(atomic, index, value, order, old);	\
 	was = operation(shs_element_at(atomic, index), value, __ATOMIC_SEQ_CST);	\
+	shs_tell_of_change(atomic, index);						\
 	if (old)									\
 		*old = was;								\
 	return 0;									\

@@ -136,6 +136,13 @@ int shs_prep_once_wait(struct io_uring_sqe *sqe, struct shs_call *call,
 int shs_prep_atomic_wait(struct io_uring_sqe *sqe, struct shs_call *call,
 			 struct shs_object *atomic, uint32_t index, int64_t expected,
 			 struct shs_deadline deadline);
+/* As shs_atomic_await(), shs_counter_await(); the value is then call->request.op.result. */
+int shs_prep_atomic_await(struct io_uring_sqe *sqe, struct shs_call *call,
+			  struct shs_object *atomic, uint32_t index, uint32_t condition,
+			  int64_t argument, struct shs_deadline deadline);
+int shs_prep_counter_await(struct io_uring_sqe *sqe, struct shs_call *call,
+			   struct shs_object *counter, uint32_t index, uint32_t condition,
+			   int64_t argument, struct shs_deadline deadline);
 
 /*
  * A critical section as one chain of entries with IOSQE_IO_LINK: a lock as above, then

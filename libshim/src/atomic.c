@@ -158,7 +158,7 @@ static int by_compiler(const struct shs_object *atomic, const struct shs_ioc_op 
  * On the mapped element, in the strongest order, which does for all. As in the kernel
  * bits that are no bool read as their lowest.
  */
-static int operate_here(const struct shs_object *atomic, struct shs_ioc_op *op)
+static int operate_here(struct shs_object *atomic, struct shs_ioc_op *op)
 {
 	size_t size = shs_type_size(atomic->type);
 	char *element = (char *)atomic->shared + SHS_VALUE_OFFSET + op->index * size;
@@ -167,6 +167,7 @@ static int operate_here(const struct shs_object *atomic, struct shs_ioc_op *op)
 
 	if (by_compiler(atomic, op, element, &bits)) {
 		op->result = wrap(atomic, bits);
+		shs_tell_of_change(atomic, op->index);
 		return 0;
 	}
 	bits = load(element, size);
@@ -178,6 +179,7 @@ static int operate_here(const struct shs_object *atomic, struct shs_ioc_op *op)
 		if (op->op == SHS_OP_CMPXCHG && old != (int64_t)op->expected)
 			return -EREMCHG;
 	} while (!exchange_if(element, size, &bits, wrap(atomic, apply(atomic, op, old))));
+	shs_tell_of_change(atomic, op->index);
 	return 0;
 }
 

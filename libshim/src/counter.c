@@ -41,6 +41,7 @@ static int add_to_lane(struct shs_object *counter, uint32_t index, int64_t value
 	    index >= counter->count)
 		return 0;
 	shs_add_to_own((int64_t *)shs_lane_at(counter, shs_self.lane) + index, value);
+	shs_tell_of_change(counter, index);
 	return 1;
 }
 

@@ -77,6 +77,14 @@ int shs_granted(struct shs_object *object, uint32_t mode, int status);
 int shs_is_held(int status);
 
 /*
+ * await.c: the operation that waits for a value, -EINVAL or -EOPNOTSUPP; whoever calls
+ * shs_tell_of_change() (shstate_fast.h) has changed one.
+ */
+int shs_await_fill(struct shs_ioc_op *op, const struct shs_object *object, uint32_t kind,
+		   uint32_t index, uint32_t condition, int64_t argument,
+		   struct shs_deadline deadline);
+
+/*
  * condvar.c: a wait ended with status; before it hidden was what shs_value_for() said
  * and holder what shs_thread_releases() did.
  */

@@ -216,6 +216,35 @@ int shs_prep_atomic_wait(struct io_uring_sqe *sqe, struct shs_call *call,
 	return 0;
 }
 
+static int prep_await(struct io_uring_sqe *sqe, struct shs_call *call, struct shs_object *object,
+		      uint32_t kind, uint32_t index, uint32_t condition, int64_t argument,
+		      struct shs_deadline deadline)
+{
+	struct shs_ioc_op *op = &start(call, object, WHAT_NOTHING)->request.op;
+	int ret = shs_await_fill(op, object, kind, index, condition, argument, deadline);
+
+	if (ret)
+		return refuse(sqe, ret);
+	shs_prep_command_fd(sqe, shs_object_fd(object), SHS_IOC_OP, op);
+	return 0;
+}
+
+int shs_prep_atomic_await(struct io_uring_sqe *sqe, struct shs_call *call,
+			  struct shs_object *atomic, uint32_t index, uint32_t condition,
+			  int64_t argument, struct shs_deadline deadline)
+{
+	return prep_await(sqe, call, atomic, SHS_KIND_ATOMIC, index, condition, argument,
+			  deadline);
+}
+
+int shs_prep_counter_await(struct io_uring_sqe *sqe, struct shs_call *call,
+			   struct shs_object *counter, uint32_t index, uint32_t condition,
+			   int64_t argument, struct shs_deadline deadline)
+{
+	return prep_await(sqe, call, counter, SHS_KIND_COUNTER, index, condition, argument,
+			  deadline);
+}
+
 int shs_prep_held_op(struct io_uring_sqe *sqe, struct shs_object *object, struct shs_ioc_op *op)
 {
 	int fd = object->ops->owner_fd(object);
