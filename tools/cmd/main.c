@@ -17,7 +17,7 @@ static const struct {
 	{ "set", cmd_set, "change a value" },
 	{ "add", cmd_add, "add to a number" },
 	{ "cas", cmd_cas, "change a value if it is what is expected" },
-	{ "wait", cmd_wait, "wait until a value is another, or a once is done" },
+	{ "wait", cmd_wait, "wait for a value, or until a once is done" },
 	{ "notify", cmd_notify, "wake who waits" },
 	{ "rm", cmd_rm, "remove a name" },
 	{ "lock", cmd_lock, "run a command while holding a lock" },
