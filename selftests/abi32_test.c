@@ -416,13 +416,13 @@ static struct shs_ioc_op draw(const struct subject *s, unsigned int n)
 {
 	static const __u32 without_arg = 1 << SHS_OP_LOAD | 1 << SHS_OP_TAKE | 1 << SHS_OP_PEEK |
 					 1 << SHS_OP_READ | 1 << SHS_OP_WAIT |
-					 1 << SHS_OP_FETCH_NOT;
-	unsigned int round = n / (2 * SHS_OP_WAIT);
+					 1 << SHS_OP_FETCH_NOT | 1 << SHS_OP_CHANGED;
+	unsigned int round = n / (2 * SHS_OP_CHANGED);
 	struct shs_ioc_op op = { .size = sizeof(op), .flags = SHS_OP_NOWAIT };
 
-	op.op = 1 + n % SHS_OP_WAIT;
+	op.op = 1 + n % SHS_OP_CHANGED;
 	op.order = round % 3 == 2 ? round % 5 : 0;
-	if (n / SHS_OP_WAIT % 2) {
+	if (n / SHS_OP_CHANGED % 2) {
 		op.flags |= SHS_OP_BYTES;
 		op.len = s->bytes;
 		if (s->kind != SHS_KIND_CELL && round % 2) {
@@ -491,7 +491,7 @@ static unsigned int draws(void)
 {
 	unsigned int n = shs_scale(420);
 
-	return n < 4 * SHS_OP_WAIT ? 4 * SHS_OP_WAIT : n;
+	return n < 4 * SHS_OP_CHANGED ? 4 * SHS_OP_CHANGED : n;
 }
 
 TEST_F(abi32, operations)
@@ -510,7 +510,7 @@ TEST_F(abi32, operations)
 		twin = make_subject(&self->twin, s, NULL);
 		ASSERT_LE(0, twin);
 		for (unsigned int n = 0; n < draws(); n++) {
-			int who = (n + n / SHS_OP_WAIT) & 1;
+			int who = (n + n / SHS_OP_CHANGED) & 1;
 
 			act(&self->peer[who], self->fd[who], s, n, &theirs);
 			act(&self->twin, twin, s, n, &twins);

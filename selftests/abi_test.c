@@ -234,7 +234,8 @@ IS(SEMAPHORE_MAX, 0x7fffffff); IS(BARRIER_MAX, 65536);
 IS(CLOCK_MONOTONIC, 0); IS(CLOCK_REALTIME, 1); IS(CLOCK_BOOTTIME, 2);
 IS(FOREVER, ~0ULL);
 IS(FEATURE_URING, 1); IS(FEATURE_SEMAPHORE, 2); IS(FEATURE_BARRIER, 4);
-IS(FEATURE_URING_WAIT, 8); IS(FEATURE_ASYNC, 16); IS(FEATURE_ARM, 64); IS(FEATURE_MANY, 128);
+IS(FEATURE_URING_WAIT, 8); IS(FEATURE_ASYNC, 16); IS(FEATURE_AWAIT, 32);
+IS(FEATURE_ARM, 64); IS(FEATURE_MANY, 128);
 IS(MANY_MAX, 64); IS(MANY_ALL, 1); IS(MANY_NOWAIT, 2);
 IS(INIT_FIFO, 1); IS(INIT_POISON, 2); IS(INIT_SATURATE, 4); IS(INIT_CHECK, 8);
 IS(INIT_EPHEMERAL, 16); IS(INIT_STRICT, 32); IS(INIT_IGNORE, 64); IS(INIT_RECURSIVE, 128);
@@ -245,6 +246,8 @@ IS(OP_FETCH_SUB, 6); IS(OP_FETCH_AND, 7); IS(OP_FETCH_NAND, 8); IS(OP_FETCH_OR, 
 IS(OP_FETCH_XOR, 10); IS(OP_FETCH_MAX, 11); IS(OP_FETCH_MIN, 12); IS(OP_FETCH_NOT, 13);
 IS(OP_TAKE, 14); IS(OP_ADD, 15); IS(OP_RESET, 16); IS(OP_PEEK, 17); IS(OP_READ, 18);
 IS(OP_WRITE, 19); IS(OP_NOTIFY, 20); IS(OP_WAIT, 21); IS(OP_BYTES, 1); IS(OP_NOWAIT, 2);
+IS(OP_AWAIT_GE, 22); IS(OP_AWAIT_LE, 23); IS(OP_AWAIT_EQ, 24); IS(OP_AWAIT_NE, 25);
+IS(OP_AWAIT_ANY, 26); IS(OP_CHANGED, 27);
 IS(OP_RECOVER, 4); IS(OP_HELD, 8);
 IS(SEQ_CST, 0);
 IS(RELAXED, 1);
@@ -611,7 +614,7 @@ TEST_F(abi, level_and_features)
 		EXPECT_EQ(0, shs_ioctl(fds[i], SHS_IOC_ABI, &abi));
 		EXPECT_EQ(SHS_ABI_LEVEL, abi.abi_level);
 		EXPECT_EQ(SHS_FEATURE_SEMAPHORE | SHS_FEATURE_BARRIER | SHS_FEATURE_ARM |
-			  SHS_FEATURE_MANY,
+			  SHS_FEATURE_MANY | SHS_FEATURE_AWAIT,
 			  abi.features & ~(SHS_FEATURE_URING | SHS_FEATURE_URING_WAIT |
 					   SHS_FEATURE_ASYNC));
 	}
@@ -848,7 +851,7 @@ TEST_F(abi, unknown_enum_values)
 	EXPECT_EQ(-EINVAL, submit(self, OP));
 	self->arg.op.clock = 0;
 	for (unsigned int shift = 0; shift < 32; shift++) {
-		self->arg.op.op = SHS_OP_WAIT + (1U << shift);
+		self->arg.op.op = SHS_OP_CHANGED + (1U << shift);
 		EXPECT_EQ(-EINVAL, submit(self, OP)) TH_LOG("op %u", self->arg.op.op);
 	}
 	self->arg.op.op = 0;
@@ -1384,7 +1387,12 @@ TEST_F(abi, op_unused_fields)
 		USES(ATOMIC, FETCH_NOT, 0, INDEX),
 		USES(ATOMIC, NOTIFY, 0, INDEX | ARG),
 		USES(ATOMIC, WAIT, 0, INDEX | EXPECTED),
+		USES(ATOMIC, AWAIT_GE, 0, INDEX | ARG),
+		USES(ATOMIC, AWAIT_NE, 0, INDEX | ARG),
+		USES(ATOMIC, CHANGED, 0, INDEX),
 		USES(COUNTER, LOAD, 0, INDEX),
+		USES(COUNTER, AWAIT_GE, 0, INDEX | ARG),
+		USES(COUNTER, CHANGED, 0, INDEX),
 		USES(COUNTER, ADD, 0, INDEX | ARG),
 		USES(COUNTER, RESET, 0, INDEX | ARG),
 		USES(MUTEX, PEEK, 0, INDEX),
@@ -1485,9 +1493,10 @@ TEST_F(abi, op_of_another_kind)
 {
 	static const __u32 known[] = {
 #define BIT_OF(op) (1U << SHS_OP_##op)
+#define AWAITS (BIT_OF(CHANGED) * 2 - BIT_OF(AWAIT_GE))
 		[SHS_KIND_ATOMIC] = ((1U << (SHS_OP_FETCH_NOT + 1)) - 2) | BIT_OF(NOTIFY) |
-				    BIT_OF(WAIT),
-		[SHS_KIND_COUNTER] = BIT_OF(LOAD) | BIT_OF(ADD) | BIT_OF(RESET),
+				    BIT_OF(WAIT) | AWAITS,
+		[SHS_KIND_COUNTER] = BIT_OF(LOAD) | BIT_OF(ADD) | BIT_OF(RESET) | AWAITS,
 		[SHS_KIND_MUTEX] = BIT_OF(PEEK) | BIT_OF(READ) | BIT_OF(WRITE) | BIT_OF(ADD),
 		[SHS_KIND_RWLOCK] = BIT_OF(PEEK) | BIT_OF(READ) | BIT_OF(WRITE) | BIT_OF(ADD),
 		[SHS_KIND_CONDVAR] = BIT_OF(NOTIFY),
@@ -1503,7 +1512,7 @@ TEST_F(abi, op_of_another_kind)
 		char before[64];
 
 		strcpy(before, shs_text(fd));
-		for (__u32 code = SHS_OP_LOAD; code <= SHS_OP_WAIT; code++) {
+		for (__u32 code = SHS_OP_LOAD; code <= SHS_OP_CHANGED; code++) {
 			struct shs_ioc_op op = { .size = sizeof(op), .op = code };
 
 			if (!(known[kind] & 1U << code))

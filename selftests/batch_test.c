@@ -82,12 +82,14 @@ TEST_F(batch, stops_at_an_error)
 		{ { .op = SHS_OP_STORE, .index = 4 }, -EINVAL },
 		{ { .op = SHS_OP_STORE, .arg = 1ULL << 32 }, -ERANGE },
 		{ { .op = SHS_OP_READ }, -EOPNOTSUPP },
-		{ { .op = SHS_OP_WAIT + 1 }, -EINVAL },
+		{ { .op = SHS_OP_CHANGED + 1 }, -EINVAL },
 		{ { .op = SHS_OP_FETCH_ADD, .pad = 1 }, -EINVAL },
 		{ { .op = SHS_OP_FETCH_ADD, .result = 1 }, -EINVAL },
 		{ { .op = SHS_OP_FETCH_ADD, .flags = SHS_OP_BYTES }, -EINVAL },
 		{ { .op = SHS_OP_WAIT, .index = 3 }, -ETIMEDOUT },
 		{ { .op = SHS_OP_WAIT, .index = 3, .flags = SHS_OP_NOWAIT }, -EBUSY },
+		{ { .op = SHS_OP_AWAIT_NE, .index = 3 }, -ETIMEDOUT },
+		{ { .op = SHS_OP_AWAIT_NE, .index = 3, .flags = SHS_OP_NOWAIT }, -EBUSY },
 	};
 
 	for (int i = 0; i < ARRAY_SIZE(bad); i++) {

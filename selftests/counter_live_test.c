@@ -472,7 +472,7 @@ TEST_F(by_attachment, same_object)
 		EXPECT_EQ(-EACCES, do_op(self->reader.fd, variant->change, arg, &result));
 	/* The checks are the same. */
 	EXPECT_EQ(-EINVAL, do_op(self->att.fd, 0, 0, &result));
-	EXPECT_EQ(-EINVAL, do_op(self->att.fd, SHS_OP_WAIT + 1, 0, &result));
+	EXPECT_EQ(-EINVAL, do_op(self->att.fd, SHS_OP_CHANGED + 1, 0, &result));
 	EXPECT_EQ(variant->kind == SHS_KIND_CELL ? 0 : -EOPNOTSUPP,
 		  do_op(self->att.fd, SHS_OP_TAKE, 0, &result));
 }

@@ -303,6 +303,9 @@ TEST_F(nth, op_numeric)
 	NTH(-EBUSY, op(fd[0], SHS_OP(WAIT, .flags = SHS_OP_NOWAIT)), NOTHING_TO_UNDO);
 	NTH(-ETIMEDOUT, op(fd[0], SHS_OP(WAIT)), NOTHING_TO_UNDO);
 	NTH(GOOD, op(fd[0], SHS_OP(NOTIFY, .arg = 1)), NOTHING_TO_UNDO);
+	NTH(-ETIMEDOUT, op(fd[0], SHS_OP(AWAIT_NE)), NOTHING_TO_UNDO);
+	NTH(-ETIMEDOUT, op(fd[1], SHS_OP(AWAIT_GE, .arg = 5)), NOTHING_TO_UNDO);
+	NTH(GOOD, op(fd[0], SHS_OP(CHANGED)), NOTHING_TO_UNDO);
 	NTH(GOOD, op(fd[1], SHS_OP(ADD, .arg = 5)), op(fd[1], SHS_OP(ADD, .arg = -5)));
 	NTH(GOOD, op(fd[1], SHS_OP(RESET, .index = 1, .arg = 5)),
 	    op(fd[1], SHS_OP(RESET, .index = 1)));

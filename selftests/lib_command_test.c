@@ -164,6 +164,46 @@ TEST_F(lib_command, holder)
 	EXPECT_EQ(0, shs_reap(child));
 }
 
+/* Until a value meets a condition, of an atomic or of a counter. */
+TEST_F(lib_command, wait_for_a_value)
+{
+	struct shs_object *counter;
+	pid_t child;
+
+	EXPECT_RUN(0, "create a atomic:i16:2 --init -5,0");
+	EXPECT_RUN(0, "wait a --le -3");
+	EXPECT_STREQ("-5\n", said);
+	EXPECT_RUN(0, "wait a 1 --eq 0 --timeout 60");
+	EXPECT_STREQ("0\n", said);
+	EXPECT_RUN(0, "wait -i 1 a --ne 7");
+	EXPECT_STREQ("0\n", said);
+	EXPECT_RUN(0, "wait a --any-bit 0x100");
+	EXPECT_STREQ("-5\n", said);
+	EXPECT_RUN(1, "wait a --ge 0 --timeout 0");
+	EXPECT_RUN(1, "wait -w 0 --index 1 a --ne 0");
+	EXPECT_RUN(2, "wait a --ge 40000");
+	EXPECT_RUN(2, "wait a 1 0 --ge 0");
+	EXPECT_RUN(2, "wait a 2 --ge 0");
+	EXPECT_RUN(0, "create c counter");
+	EXPECT_RUN(2, "wait c 0");
+	EXPECT_RUN(0, "create m mutex:i32");
+	EXPECT_RUN(2, "wait m --eq 0");
+	ASSERT_EQ(0, shs_object_open("c", 0, &counter));
+	ASSERT_EQ(0, shs_object_attach(counter));
+	child = shs_fork();
+	if (!child) {
+		SHS_AWAIT(shs_object_fd(counter), info.waiters == 1);
+		for (int i = 0; i < 100; i++)
+			if (shs_counter_add(counter, 0, 1))
+				_exit(1);
+		_exit(0);
+	}
+	EXPECT_RUN(0, "wait c --ge 100 --timeout 600");
+	EXPECT_STREQ("100\n", said);
+	EXPECT_EQ(0, shs_reap(child));
+	shs_object_close(counter);
+}
+
 /* Nobody locks while a command runs, which sees the value and who waits. */
 TEST_F(lib_command, freeze)
 {

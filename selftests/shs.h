@@ -345,9 +345,14 @@ static inline int shs_take_notice(unsigned long command, void *argument)
 	return told ? -EOWNERDEAD : 0;
 }
 
+static inline bool shs_op_waits(const struct shs_ioc_op *op)
+{
+	return op->op >= SHS_OP_WAIT && op->op <= SHS_OP_AWAIT_ANY;
+}
+
 static inline int shs_ring_call(int fd, unsigned long command, void *argument)
 {
-	bool waits = command == SHS_IOC_OP && ((struct shs_ioc_op *)argument)->op == SHS_OP_WAIT;
+	bool waits = command == SHS_IOC_OP && shs_op_waits(argument);
 	struct io_uring_cqe *cqe;
 	struct io_uring_sqe *sqe;
 	struct io_uring *ring;
