@@ -172,7 +172,7 @@ long shs_collect(struct shs_attachment *att, void __user *argp)
 	ret = shs_copy_in(&c, sizeof(c), argp);
 	if (ret)
 		return ret;
-	if (c.flags || c.state || c.pad || c.generation)
+	if (c.flags || c.state || c.pad || c.result)
 		return -EINVAL;
 	/* a bad pointer fails before anything happens */
 	ret = shs_copy_out(argp, &c, sizeof(c)) ?: take(att, &r);
@@ -181,7 +181,7 @@ long shs_collect(struct shs_attachment *att, void __user *argp)
 	ret = shs_request_end(r, false);
 	if (!ret || ret == -EOWNERDEAD) {
 		c.state = r->w.reply;
-		c.generation = r->w.generation;
+		c.result = r->w.generation;
 	}
 	shs_request_free(r);
 	shs_copy_out(argp, &c, sizeof(c));	/* committed: a racing munmap loses the reply */

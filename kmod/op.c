@@ -775,7 +775,7 @@ long shs_op(struct file *file, struct shs_attachment *att, void __user *argp, u3
 	ret = check(&c) ?: check_mode(&c, file->f_mode);
 	if (ret)
 		return ret;
-	if (door && door->att && op.op != SHS_OP_WAIT)
+	if (door && door->att && op.op != SHS_OP_WAIT && !is_await(op.op))
 		return -EINVAL;
 	return op.flags & SHS_OP_BYTES ? run_on_bytes(&c, argp) : run_and_reply(&c, argp);
 }

@@ -176,7 +176,7 @@ SIZE(shs_ioc_collect, 24);
 AT(shs_ioc_collect, flags, 4);
 AT(shs_ioc_collect, state, 8);
 AT(shs_ioc_collect, pad, 12);
-AT(shs_ioc_collect, generation, 16);
+AT(shs_ioc_collect, result, 16);
 SIZE(shs_ioc_many, 48);
 AT(shs_ioc_many, flags, 4);
 AT(shs_ioc_many, items, 8);
@@ -795,7 +795,7 @@ static const struct {
 	FIELD(COLLECT, shs_ioc_collect, flags, 0),
 	FIELD(COLLECT, shs_ioc_collect, state, 0),
 	FIELD(COLLECT, shs_ioc_collect, pad, 0),
-	FIELD(COLLECT, shs_ioc_collect, generation, 0),
+	FIELD(COLLECT, shs_ioc_collect, result, 0),
 	FIELD(MANY, shs_ioc_many, flags, SHS_MANY_ALL | SHS_MANY_NOWAIT),
 	FIELD(MANY, shs_ioc_many, clock, 3),
 	FIELD(MANY, shs_ioc_many, pad, 0),
@@ -959,10 +959,7 @@ TEST_F(abi, wrong_file)
 		unsigned long unknown;
 
 		if (number == 0x10)
-			number = 0x1b;
-			number = 0x19;
-		if (number == 0x1b)
-			number++;
+			number = 0x1c;
 		unknown = _IO(SHS_IOC_MAGIC, number);
 		EXPECT_EQ(-ENOTTY, shs_ioctl(dir, unknown, arg));
 		EXPECT_EQ(-ENOTTY, shs_ioctl(self->atomic, unknown, arg));

@@ -865,6 +865,31 @@ TEST_F(arm, semaphore)
 	EXPECT_EQ(1, shs_info(fd).deaths);
 }
 
+/* A condition is met by who changes the value, in its lane too; what met it is told. */
+TEST_F(arm, condition)
+{
+	int fd = shs_create(SHS_KIND_COUNTER, SHS_TYPE_I64, 2);
+	struct shs_ioc_op wait = SHS_OP(AWAIT_GE, .index = 1, .arg = 5, .deadline = SHS_FOREVER);
+	struct shs_ioc_collect collect;
+	struct shs_att att;
+
+	ASSERT_EQ(0, shs_attach(&att, fd));
+	for (int round = 1; round <= 2; round++) {
+		ASSERT_EQ(0, shs_arm(att.fd, SHS_IOC_OP, &wait));
+		EXPECT_EQ(0, shs_op(fd, &SHS_OP(ADD, .index = 1, .arg = 3)));
+		EXPECT_EQ(0, shs_polled(att.fd, 0));
+		EXPECT_EQ(1, shs_info(fd).waiters);
+		EXPECT_EQ(0, shs_op(fd, &SHS_OP(ADD, .index = 1, .arg = 4)));
+		EXPECT_EQ(READABLE, shs_polled(att.fd, -1));
+		EXPECT_EQ(0, shs_collect_as(att.fd, &collect));
+		EXPECT_EQ(7, collect.result);
+		EXPECT_EQ(0, shs_op(fd, &SHS_OP(RESET, .index = 1)));
+	}
+	ASSERT_EQ(0, shs_arm(att.fd, SHS_IOC_OP, &wait));
+	shs_detach(&att);		/* uncollected */
+	SHS_AWAIT(fd, info.waiters == 0);
+}
+
 /* All end when the last party comes; one is the leader. A broken one is an error. */
 TEST_F(arm, barrier)
 {
@@ -888,7 +913,7 @@ TEST_F(arm, barrier)
 		for (int i = 0; i < 3; i++) {
 			EXPECT_EQ(READABLE, shs_polled(att[i].fd, -1));
 			EXPECT_EQ(0, shs_collect_as(att[i].fd, &collect));
-			EXPECT_EQ(round, collect.generation);
+			EXPECT_EQ(round, collect.result);
 			leaders += !!(collect.state & SHS_BARRIER_LEADER);
 		}
 		EXPECT_EQ(1, leaders);

@@ -207,6 +207,23 @@ TEST_F(lib_arm, atomic)
 	EXPECT_EQ(0, end(&call, fd));
 }
 
+/* By an atomic in mapped memory: who changes it tells. */
+TEST_F(lib_arm, condition)
+{
+	struct shs_call call;
+	int fd;
+
+	ASSERT_EQ(0, shs_prep_atomic_await(NULL, &call, self->atomic, 0, SHS_OP_AWAIT_GE, 5,
+					   shs_deadline_never()));
+	fd = shs_call_arm(&call);
+	ASSERT_LE(0, fd);
+	EXPECT_EQ(0, shs_atomic_store(self->atomic, 0, 4, SHS_SEQ_CST));
+	EXPECT_EQ(-EAGAIN, shs_call_collect(&call));
+	EXPECT_EQ(0, shs_atomic_store(self->atomic, 0, 9, SHS_SEQ_CST));
+	EXPECT_EQ(0, end(&call, fd));
+	EXPECT_EQ(9, call.request.op.result);
+}
+
 /* A handle that is closed keeps nothing of what it had armed, and was granted. */
 TEST_F(lib_arm, closed)
 {

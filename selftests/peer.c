@@ -101,7 +101,7 @@ static const __u32 layout[] = {
 	S(shs_ioc_arm), O(shs_ioc_arm, flags), O(shs_ioc_arm, command), O(shs_ioc_arm, pad),
 	O(shs_ioc_arm, addr),
 	S(shs_ioc_collect), O(shs_ioc_collect, flags), O(shs_ioc_collect, state),
-	O(shs_ioc_collect, pad), O(shs_ioc_collect, generation),
+	O(shs_ioc_collect, pad), O(shs_ioc_collect, result),
 };
 
 static void send_reply(const struct peer_reply *reply, int fd)

@@ -461,7 +461,7 @@ static inline int shs_poll_call(int fd, unsigned long command, void *argument)
 		((struct shs_ioc_once *)argument)->state = collect.state;
 	if (command == SHS_IOC_BARRIER) {
 		((struct shs_ioc_barrier *)argument)->state = collect.state;
-		((struct shs_ioc_barrier *)argument)->generation = collect.generation;
+		((struct shs_ioc_barrier *)argument)->generation = collect.result;
 	}
 	return ret;
 }

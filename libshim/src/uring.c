@@ -23,7 +23,7 @@ enum what {
 	WHAT_WAIT,		/* at a condvar, with call->other held before and after */
 	WHAT_ONCE,
 	WHAT_UNLOCK,		/* what call->lock has locked */
-	WHAT_ATOMIC,
+	WHAT_VALUE,
 };
 
 int shs_uring_features(const struct shs_object *object)
@@ -199,7 +199,7 @@ int shs_prep_atomic_wait(struct io_uring_sqe *sqe, struct shs_call *call,
 			 struct shs_object *atomic, uint32_t index, int64_t expected,
 			 struct shs_deadline deadline)
 {
-	struct shs_ioc_op *op = &start(call, atomic, WHAT_ATOMIC)->request.op;
+	struct shs_ioc_op *op = &start(call, atomic, WHAT_VALUE)->request.op;
 
 	if (atomic->kind != SHS_KIND_ATOMIC)
 		return refuse(sqe, -EOPNOTSUPP);
@@ -220,12 +220,13 @@ static int prep_await(struct io_uring_sqe *sqe, struct shs_call *call, struct sh
 		      uint32_t kind, uint32_t index, uint32_t condition, int64_t argument,
 		      struct shs_deadline deadline)
 {
-	struct shs_ioc_op *op = &start(call, object, WHAT_NOTHING)->request.op;
+	struct shs_ioc_op *op = &start(call, object, WHAT_VALUE)->request.op;
 	int ret = shs_await_fill(op, object, kind, index, condition, argument, deadline);
 
 	if (ret)
 		return refuse(sqe, ret);
-	shs_prep_command_fd(sqe, shs_object_fd(object), SHS_IOC_OP, op);
+	if (sqe)
+		shs_prep_command_fd(sqe, shs_object_fd(object), SHS_IOC_OP, op);
 	return 0;
 }
 
@@ -359,7 +360,7 @@ int shs_call_end(struct shs_call *call, int result)
 		return end_wait(call, result);
 	case WHAT_ONCE:
 		return end_once(call, result);
-	case WHAT_ATOMIC:
+	case WHAT_VALUE:
 	case WHAT_NOTHING:
 		break;
 	}
@@ -380,7 +381,7 @@ static unsigned int command_of(const struct shs_call *call)
 		return SHS_IOC_WAIT;
 	case WHAT_ONCE:
 		return SHS_IOC_ONCE;
-	case WHAT_ATOMIC:
+	case WHAT_VALUE:
 		return SHS_IOC_OP;
 	case WHAT_UNLOCK:
 	case WHAT_NOTHING:
@@ -428,7 +429,9 @@ static void fill_in(struct shs_call *call, const struct shs_ioc_collect *collect
 		call->request.once.notice = notice;
 		call->request.once.state = collect->state;
 		break;
-	case WHAT_ATOMIC:
+	case WHAT_VALUE:
+		call->request.op.result = collect->result;
+		break;
 	case WHAT_UNLOCK:
 	case WHAT_NOTHING:
 		break;

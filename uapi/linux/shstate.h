@@ -324,7 +324,7 @@ struct shs_ioc_collect {
 	__u32 flags;		/* must be 0 */
 	__u32 state;		/* out; must be zero on entry: as of ONCE, BARRIER */
 	__u32 pad;
-	__u64 generation;	/* out; must be zero on entry: as of BARRIER */
+	__u64 result;		/* out; must be zero on entry: as of OP; BARRIER: generation */
 };
 
 /*
