@@ -22,7 +22,7 @@ static const char help[] =
 	"  -i, --index INDEX    the same as INDEX after NAME\n"
 	"  -w, --wait SECONDS   exit with 1 if it takes longer\n"
 	"      --timeout SECONDS  the same\n"
-	"  -A, --any; -a, --all of several: see 'shstate wait --any --help'\n"
+	"  -A, --any; -a, --all: see 'shstate wait --any --help'\n"
 	"  -h, --help\n";
 
 /* What to wait for, if it is a condition: of options, each of which has the letter of it. */
