@@ -208,7 +208,7 @@ __poll_t shs_att_poll(struct file *file, poll_table *wait)
 	__poll_t events = 0;
 
 	poll_wait(file, &att->polled, wait);
-	if (shs_att_check(att))
+	if (!(current->flags & PF_KTHREAD) && shs_att_check(att))	/* aio asks from a thread */
 		return EPOLLERR;
 	if (state_of(att) == SHS_ARM_ENDED)
 		events |= EPOLLIN | EPOLLRDNORM;

@@ -12,8 +12,8 @@
  * Who waits keeps the object, but the work may be under way when he has left, so the object
  * waits for it at its end.
  */
+#include <linux/context_tracking_state.h>
 #include <linux/smp.h>
-#include <linux/tick.h>
 #include <linux/workqueue.h>
 #include "shstate.h"
 
@@ -55,7 +55,7 @@ static void tell_fenced(struct work_struct *work)
 {
 	struct shs_object *obj = container_of(to_rcu_work(work), struct shs_await, fenced)->obj;
 
-	if (tick_nohz_full_enabled())
+	if (context_tracking_enabled())	/* user mode is quiet to RCU without a barrier */
 		on_each_cpu(fence_here, NULL, 1);
 	spin_lock(&obj->lock);
 	shs_await_fenced(obj);

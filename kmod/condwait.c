@@ -50,7 +50,7 @@ static struct shs_ticket *ticket_new(const struct condwait *c)
 	return t;
 }
 
-static void ticket_free(struct shs_ticket *t)
+void shs_ticket_free(struct shs_ticket *t)
 {
 	fput(t->mutex_file);
 	put_pid(t->thread);
@@ -58,11 +58,11 @@ static void ticket_free(struct shs_ticket *t)
 }
 
 /*
- * Drops t; pass: an unused notify goes to the next.  How the wait ended, which stands
+ * Takes t out; pass: an unused notify goes to the next.  How the wait ended, which stands
  * from now on: 0, -ETIMEDOUT, -ECANCELED, or -ENXIO if the attachment ended and its
  * notify, if it had one, was passed on.
  */
-int shs_ticket_end(struct shs_ticket *t, bool pass)
+int shs_ticket_leave(struct shs_ticket *t, bool pass)
 {
 	struct shs_object *obj = t->w.att->obj;
 	struct shs_wakes wakes = { };
@@ -73,7 +73,14 @@ int shs_ticket_end(struct shs_ticket *t, bool pass)
 	shs_ticket_drop(obj, t, pass, &wakes);
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);
-	ticket_free(t);
+	return ret;
+}
+
+static int shs_ticket_end(struct shs_ticket *t, bool pass)
+{
+	int ret = shs_ticket_leave(t, pass);
+
+	shs_ticket_free(t);
 	return ret;
 }
 
@@ -128,7 +135,7 @@ static void drop_abandoned(struct shs_attachment *att, const struct shs_door *do
 	spin_unlock(&obj->lock);
 	shs_wakes_flush(&wakes);
 	list_for_each_entry_safe(t, next, &dropped, att_node)
-		ticket_free(t);
+		shs_ticket_free(t);
 }
 
 /* Releases the mutex that the caller's process holds. */
@@ -169,7 +176,7 @@ static int queue_and_release(struct condwait *c)
 		shs_ticket_add(obj, t);
 	spin_unlock(&obj->lock);
 	if (ret) {
-		ticket_free(t);
+		shs_ticket_free(t);
 		return ret;
 	}
 	ret = release_mutex(c->mutex, c->door);

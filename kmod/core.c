@@ -266,6 +266,12 @@ struct shs_waiter *shs_taker(struct shs_object *obj, struct shs_wakes *wakes)
 	return w;
 }
 
+/* Of a call for any of several: unless another is granted already; none is from now on. */
+static bool may_cancel(struct shs_waiter *w)
+{
+	return !w->many || w->many->all || !cmpxchg(&w->many->winner, NULL, &w->many->bell);
+}
+
 /* Ends the waits of a call; how many there were.  The caller passes. */
 u32 shs_cancel(struct shs_object *obj, const void *process, u64 call, struct shs_wakes *wakes)
 {
@@ -273,11 +279,16 @@ u32 shs_cancel(struct shs_object *obj, const void *process, u64 call, struct shs
 	u32 n = 0;
 
 	lockdep_assert_held(&obj->lock);
-	list_for_each_entry_safe(w, next, &obj->queue, node)
-		if (w->process == process && w->call == call) {
-			shs_settle(obj, w, -ECANCELED, wakes);
-			n++;
+	list_for_each_entry_safe(w, next, &obj->queue, node) {
+		if (w->process != process || w->call != call)
+			continue;
+		if (!may_cancel(w)) {
+			forgo(obj, w, wakes);
+			continue;
 		}
+		shs_settle(obj, w, -ECANCELED, wakes);
+		n++;
+	}
 	return n;
 }
 

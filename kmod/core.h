@@ -557,6 +557,7 @@ u32 shs_once_state(const struct shs_object *obj);
 int shs_once_finish(struct shs_object *obj, u32 id, bool done, const void *value);
 int shs_semaphore_new(u32 *value);
 u32 shs_semaphore_bound(const struct shs_object *obj);
+void shs_semaphore_disown(struct shs_object *obj, struct shs_waiter *w);
 int shs_barrier_new(const u32 *value);
 int shs_barrier_leave(struct shs_attachment *att);
 void shs_barrier_set(struct shs_object *obj, u32 parties);

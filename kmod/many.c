@@ -64,6 +64,7 @@ struct item {
 	struct shs_waiter w;
 	struct file *file;		/* keeps w.att */
 	bool condition;			/* nothing of it is taken */
+	bool no_undo;			/* all: and w is not, as long as it may be given back */
 	bool marked;			/* its object is attempted, by this call */
 	int result;			/* once granted: 0 or -EOWNERDEAD */
 };
@@ -137,9 +138,12 @@ static int queue_one(struct wait *m, struct item *it)
 	ret = READ_ONCE(m->many.winner) ? -EALREADY : try(it, &wakes);
 	if (ret == -EBUSY) {
 		shs_enqueue(obj, &it->w);
-	} else if (is_grant(ret) && !win(m, &it->w)) {
-		give_back(it, ret, &wakes);
-		ret = -EALREADY;
+	} else if (is_grant(ret)) {
+		it->w.counts = false;	/* it used up no notify that could be given back */
+		if (!win(m, &it->w)) {
+			give_back(it, ret, &wakes);
+			ret = -EALREADY;
+		}
 	}
 	it->w.result = ret;
 	shs_pass(obj, &wakes);
@@ -204,7 +208,7 @@ static int wait_for_queued(struct wait *m)
 		leave_queue(&m->item[i]);
 	if (m->many.winner != &m->many.bell)
 		return end_granted(m);
-	return queued < m->nr ? ret : find_error(m, queued, ret);
+	return queued < m->nr && ret != -EALREADY ? ret : find_error(m, queued, ret);
 }
 
 static int wait_for_any(struct wait *m)
@@ -259,6 +263,8 @@ static void end_one(struct item *it, bool granted)
 	spin_lock(&obj->lock);
 	if (!granted)
 		give_back(it, it->result, &wakes);
+	else if (it->no_undo)
+		shs_semaphore_disown(obj, &it->w);
 	obj->attempted = false;
 	it->marked = false;
 	shs_pass(obj, &wakes);
@@ -303,7 +309,8 @@ static int attempt_or_end(struct wait *m, struct shs_sb_info *sbi)
 {
 	int ret;
 
-	mutex_lock(&sbi->attempts);
+	if (mutex_lock_killable(&sbi->attempts))
+		return -ERESTARTSYS;
 	ret = m->cancelled ? -ECANCELED : attempt(m);
 	if (ret != -EBUSY || !m->may_wait)
 		list_del_init(&m->node);
@@ -391,16 +398,21 @@ bool shs_many_cancel(struct super_block *sb, u64 call)
 
 /* ---- the call ---- */
 
-static int fill_lock(struct item *it, struct shs_attachment *att, const struct shs_many_item *in)
+static int fill_lock(struct item *it, struct shs_attachment *att, const struct shs_many_item *in,
+		     bool all)
 {
 	const struct shs_ioc_lock lock = {
 		.flags = in->flags, .mode = in->mode, .lane = in->lane, .permits = in->permits,
 	};
+	int ret;
 
 	if (in->index || in->expected ||
 	    in->flags & ~(SHS_LOCK_RECURSIVE | SHS_LOCK_NO_UNDO))
 		return -EINVAL;
-	return shs_lock_waiter(&it->w, att, &lock, NULL);
+	ret = shs_lock_waiter(&it->w, att, &lock, NULL);
+	it->no_undo = all && it->w.no_undo;
+	it->w.no_undo &= !all;
+	return ret;
 }
 
 static int fill_condition(struct item *it, struct shs_attachment *att,
@@ -423,13 +435,14 @@ static int fill_condition(struct item *it, struct shs_attachment *att,
 	return shs_number_fits(obj->type, in->expected) ? 0 : -ERANGE;
 }
 
-static int fill(struct item *it, struct shs_attachment *att, const struct shs_many_item *in)
+static int fill(struct item *it, struct shs_attachment *att, const struct shs_many_item *in,
+		bool all)
 {
 	switch (att->obj->kind) {
 	case SHS_KIND_MUTEX:
 	case SHS_KIND_RWLOCK:
 	case SHS_KIND_SEMAPHORE:
-		return fill_lock(it, att, in);
+		return fill_lock(it, att, in, all);
 	case SHS_KIND_ONCE:
 	case SHS_KIND_ATOMIC:
 		return fill_condition(it, att, in);
@@ -486,7 +499,7 @@ static int item_in(struct wait *m, struct item *it, const struct super_block *sb
 		return -EXDEV;
 	if (is_there_before(m, it, att->obj))
 		return -EINVAL;
-	ret = fill(it, att, &in);
+	ret = fill(it, att, &in, m->many.all);
 	begin_waiter(m, &it->w);
 	return ret;
 }

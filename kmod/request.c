@@ -51,6 +51,8 @@ static void stop_timer(struct shs_request *r)
 
 void shs_request_free(struct shs_request *r)
 {
+	if (r->ticket)		/* which a door may want to cancel until it has told the end */
+		shs_ticket_free(r->ticket);
 	put_pid(r->w.thread);
 	kfree(r);
 }
@@ -82,7 +84,7 @@ int shs_request_end(struct shs_request *r, bool closed)
 	stop_timer(r);
 	ret = take_grant(r, closed || READ_ONCE(r->cancelled));
 	if (r->ticket)
-		ended = shs_ticket_end(r->ticket, !is_grant(ret));
+		ended = shs_ticket_leave(r->ticket, !is_grant(ret));
 	if (r->ticket && ret == -EBUSY)
 		ret = -ENOLCK;		/* what it had released it could not take back */
 	return ret ?: ended;
@@ -162,6 +164,8 @@ static void expire(struct work_struct *work)
 {
 	struct shs_request *r = container_of(work, struct shs_request, work);
 
+	if (READ_ONCE(r->obj->attempted))	/* what the attempt gives back may be for r */
+		shs_wait_for_attempt(r->obj);
 	end_queued(r->obj, first_waiter(r), -ETIMEDOUT);
 }
 

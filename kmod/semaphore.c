@@ -143,6 +143,16 @@ static int semaphore_release(struct shs_object *obj, struct shs_waiter *w, bool 
 	return 0;
 }
 
+/* Permits that w took become nobody's: no death returns them.  Unless one has. */
+void shs_semaphore_disown(struct shs_object *obj, struct shs_waiter *w)
+{
+	lockdep_assert_held(&obj->lock);
+	if (w->permits > w->att->held)
+		return;
+	w->att->held -= w->permits;
+	obj->semaphore.held -= w->permits;
+}
+
 static void semaphore_repair(struct shs_object *obj, struct shs_attachment *att,
 			     struct shs_wakes *wakes)
 {

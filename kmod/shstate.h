@@ -97,6 +97,7 @@ int shs_acquire(struct shs_object *obj, struct shs_waiter *w, const struct shs_d
 int shs_acquire_queued(struct shs_object *obj, struct shs_waiter *w,
 		       const struct shs_deadline *d);
 void shs_release_waiter(struct shs_object *obj, struct shs_waiter *w);
+void shs_wait_for_attempt(const struct shs_object *obj);
 int shs_give_back(struct shs_object *obj, struct shs_waiter *w, int result);
 
 struct shs_door;
@@ -166,7 +167,8 @@ long shs_watch_locks(struct shs_attachment *att, void __user *argp);
 /* condwait.c */
 long shs_condvar_wait(struct shs_attachment *att, void __user *argp, struct shs_door *door);
 void shs_tickets_free(struct shs_attachment *att);
-int shs_ticket_end(struct shs_ticket *t, bool pass);
+int shs_ticket_leave(struct shs_ticket *t, bool pass);
+void shs_ticket_free(struct shs_ticket *t);
 
 /* barwait.c */
 long shs_barrier(struct shs_attachment *att, void __user *argp, struct shs_door *door);

@@ -181,6 +181,13 @@ static int enter(struct shs_object *obj, struct shs_waiter *w, bool may_wait)
 	return ret;
 }
 
+/* An attempt to have all of several that is under way, many.c. */
+void shs_wait_for_attempt(const struct shs_object *obj)
+{
+	mutex_lock(&shs_sbi(obj->sb)->attempts);
+	mutex_unlock(&shs_sbi(obj->sb)->attempts);
+}
+
 /*
  * The same without waiting for who holds it, but for an attempt of many.c to end, which
  * perhaps gives back what it has taken, as if it never had.
@@ -197,7 +204,10 @@ static int enter_between(struct shs_object *obj, struct shs_waiter *w)
 	return ret;
 }
 
-/* A queued waiter woke with what shs_sleep() said; -EBUSY: still queued, sleep on. */
+/*
+ * A queued waiter woke with what shs_sleep() said; -EBUSY: still queued, sleep on.
+ * -EINPROGRESS: its time is up during an attempt of many.c.
+ */
 static int leave(struct shs_object *obj, struct shs_waiter *w, int ret)
 {
 	const struct shs_kind_ops *ops = shs_kind_ops(obj->kind);
@@ -220,6 +230,8 @@ static int leave(struct shs_object *obj, struct shs_waiter *w, int ret)
 			shs_requeue(obj, w);
 			ret = refuse_deadlock(obj, w);
 		}
+		if (ret == -ETIMEDOUT && obj->attempted)
+			ret = -EINPROGRESS;
 	}
 	shs_pass(obj, &wakes);
 	spin_unlock(&obj->lock);
@@ -256,7 +268,10 @@ int shs_acquire_queued(struct shs_object *obj, struct shs_waiter *w, const struc
 	do
 		ret = leave(obj, w, shs_sleep(w, d));
 	while (ret == -EBUSY);
-	return ret;
+	if (ret != -EINPROGRESS)
+		return ret;
+	ret = enter_between(obj, w);
+	return ret == -EBUSY ? -ETIMEDOUT : ret;
 }
 
 /* The same by whatever door, which may say -EIOCBQUEUED. */

@@ -12,8 +12,8 @@ from() {
 }
 folder=$1 other=$2
 from wait.c refuse_deadlock enter leave shs_acquire_queued shs_acquire shs_release_waiter
-from condwait.c ticket_new ticket_free shs_ticket_end shs_tickets_free find_own is_abandoned \
-	drop_abandoned release_mutex
+from condwait.c ticket_new shs_ticket_free shs_ticket_leave shs_ticket_end shs_tickets_free \
+	find_own is_abandoned drop_abandoned release_mutex
 echo '#define release_mutex gap_and_release_mutex'
 from condwait.c queue_and_release sleeps_on begin resume sleep_on_ticket
 echo '#define resume resume_or_go_on'

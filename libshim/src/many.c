@@ -22,6 +22,8 @@ static int fill(struct shs_many_item *item, struct shs_wanted *wanted)
 	};
 	wanted->lane = 0;
 	wanted->status = 0;
+	if (is_held_before(handle) && handle->depth >= INT32_MAX)
+		return -EOVERFLOW;
 	if (fd < 0 || object->kind != SHS_KIND_RWLOCK || wanted->mode != SHS_MODE_READ)
 		return fd < 0 ? fd : 0;
 	wanted->lane = shs_thread_lane(handle);

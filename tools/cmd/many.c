@@ -139,7 +139,7 @@ static void unlock(struct shs_wanted *wanted)
 	if (object->kind == SHS_KIND_MUTEX)
 		shs_mutex_unlock(object);
 	else if (object->kind == SHS_KIND_SEMAPHORE)
-		shs_semaphore_release(object, wanted->permits);
+		shs_semaphore_release(object, wanted->permits ? wanted->permits : 1);
 	else if (object->kind != SHS_KIND_RWLOCK)
 		return;
 	else if (wanted->mode == SHS_MODE_READ)
