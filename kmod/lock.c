@@ -336,7 +336,8 @@ long shs_once(struct shs_attachment *att, void __user *argp, struct shs_door *do
 	if (ret)
 		return ret;
 	ret = waits ? once_begin(att, &o, argp, door) : once_finish(att, &o);
-	if (ret == -EIOCBQUEUED)	/* o is the command's now */
+	/* o is the command's now; or is as it came, and its memory perhaps not io_uring's any more */
+	if (ret == -EIOCBQUEUED || ret == -ERESTARTSYS)
 		return ret;
 	shs_copy_out(argp, &o, sizeof(o));	/* committed: a racing munmap loses the reply */
 	return ret;

@@ -719,7 +719,8 @@ static int run_and_reply(const struct call *c, struct shs_ioc_op __user *to)
 	if (ret)
 		return ret;
 	ret = run(c);
-	if (ret == -EIOCBQUEUED)
+	/* the command's now; or as it came, and its memory perhaps not io_uring's any more */
+	if (ret == -EIOCBQUEUED || ret == -ERESTARTSYS)
 		return ret;
 	if (!ret || ret == -EREMCHG) {
 		out = buffers_out(c);
