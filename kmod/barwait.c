@@ -92,7 +92,7 @@ long shs_barrier(struct shs_attachment *att, void __user *argp, struct shs_door 
 		return ret;
 	ret = b.cmd == SHS_BARRIER_WAIT ? arrive(att, &b, argp, door) :
 					  change_and_pass(att, &b);
-	/* b is the command's now; or is as it came, and its memory perhaps not io_uring's any more */
+	/* b is the command's now; or as it came, and its memory perhaps not io_uring's any more */
 	if (ret == -EIOCBQUEUED || ret == -ERESTARTSYS)
 		return ret;
 	shs_copy_out(argp, &b, sizeof(b));	/* committed: a racing munmap loses the reply */

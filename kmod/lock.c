@@ -336,7 +336,7 @@ long shs_once(struct shs_attachment *att, void __user *argp, struct shs_door *do
 	if (ret)
 		return ret;
 	ret = waits ? once_begin(att, &o, argp, door) : once_finish(att, &o);
-	/* o is the command's now; or is as it came, and its memory perhaps not io_uring's any more */
+	/* o is the command's now; or as it came, and its memory perhaps not io_uring's any more */
 	if (ret == -EIOCBQUEUED || ret == -ERESTARTSYS)
 		return ret;
 	shs_copy_out(argp, &o, sizeof(o));	/* committed: a racing munmap loses the reply */
