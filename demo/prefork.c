@@ -195,8 +195,9 @@ int main(int argc, char **argv)
 	answered = CLIENTS * requests;
 	counted = way->total();
 	flying = way->flying();
-	printf("%s: %d workers killed; %lld requests answered, %lld counted; %lld in flight when nobody is left\n",
-	       way->name, killed, (long long)answered, (long long)counted, (long long)flying);
+	printf("%s: %d workers killed; %lld requests answered, %lld counted; ",
+	       way->name, killed, (long long)answered, (long long)counted);
+	printf("%lld in flight when nobody is left\n", (long long)flying);
 	way->report();
 	return counted != answered || flying;
 }

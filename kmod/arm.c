@@ -104,9 +104,6 @@ static int arm_wait(struct shs_object *obj, struct shs_waiter *w, const struct s
 	r = shs_request_new(obj, door);
 	if (!r)
 		return -ENOMEM;
-	w->thread = door->thread;
-	w->process = current->mm;
-	w->by_ring = true;
 	w->armed = door->att;
 	if (shs_request_start(r, w, d) != -EBUSY)
 		arm_post(r);

@@ -5,9 +5,9 @@
  *
  * The fence is a grace period: before it ends each processor has switched tasks, was idle,
  * or took an interrupt in user space and told RCU so, and it tells under a lock of RCU's
- * with full barriers; membarrier(MEMBARRIER_CMD_GLOBAL) rests on the same.  With nohz_full
- * a processor in user space counts as quiet without that, so there they are all interrupted
- * as well.
+ * with full barriers; membarrier(MEMBARRIER_CMD_GLOBAL) rests on the same.  Where context is
+ * tracked (nohz_full) a processor in user space counts as quiet without that, so there they
+ * are all interrupted as well.
  *
  * Who waits keeps the object, but the work may be under way when he has left, so the object
  * waits for it at its end.
@@ -55,7 +55,7 @@ static void tell_fenced(struct work_struct *work)
 {
 	struct shs_object *obj = container_of(to_rcu_work(work), struct shs_await, fenced)->obj;
 
-	if (context_tracking_enabled())	/* user mode is quiet to RCU without a barrier */
+	if (context_tracking_enabled())
 		on_each_cpu(fence_here, NULL, 1);
 	spin_lock(&obj->lock);
 	shs_await_fenced(obj);

@@ -266,6 +266,9 @@ int shs_request_start(struct shs_request *r, const struct shs_waiter *w,
 	r->w = *w;
 	r->w.task = NULL;
 	r->w.done = settled;
+	r->w.thread = r->door.thread;
+	r->w.process = current->mm;
+	r->w.by_ring = true;
 	get_pid(r->w.thread);
 	INIT_LIST_HEAD(&r->w.node);
 	publish(r, d);

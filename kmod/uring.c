@@ -58,7 +58,6 @@ int shs_door_end(const struct shs_door *door, const struct shs_waiter *w, int re
 int shs_first_try(struct shs_object *obj, struct shs_waiter *w, const struct shs_door *door)
 {
 	w->thread = door->thread;
-	w->process = current->mm;
 	w->by_ring = true;
 	return obj->kind == SHS_KIND_BARRIER ? -EBUSY : shs_acquire(obj, w, NULL);
 }

@@ -223,9 +223,7 @@ static int leave(struct shs_object *obj, struct shs_waiter *w, int ret)
 	} else {
 		w->kicked = false;
 		shs_dequeue(obj, w);
-		ret = shs_await_end(obj, w, ret);
-		if (!ret)
-			ret = ops->try(obj, w, &wakes);
+		ret = ret ? shs_await_end(obj, w, ret) : ops->try(obj, w, &wakes);
 		if (ret == -EBUSY) {
 			shs_requeue(obj, w);
 			ret = refuse_deadlock(obj, w);
