@@ -7,9 +7,9 @@
  *     ^-- refused --/                  \--release of the file--> freed
  *
  * All under polled.lock, with which poll's queue is woken, once for each end.  The request
- * belongs to the attachment and holds no file: nothing keeps itself open.  In WAITS it is
- * the queue's, or of who settled it and is on his way here; so a release ends it if nobody
- * has, and waits for him.
+ * belongs to the attachment and holds no attachment's file: nothing keeps itself open.  In
+ * WAITS it is the queue's, or of who settled it and is on his way here; so a release ends
+ * it if nobody has, and waits for him.
  *
  *   release                             who settles
  *   cancel: queued? settled             lock; off the queue; unlock
@@ -29,7 +29,7 @@
  */
 #include <linux/poll.h>
 #include <linux/wait.h>
-#include "shstate.h"
+#include "many.h"
 
 /* Nothing was armed: it is now. */
 static bool begin(struct shs_attachment *att)
@@ -110,8 +110,20 @@ static int arm_wait(struct shs_object *obj, struct shs_waiter *w, const struct s
 	return -EIOCBQUEUED;
 }
 
+static int arm_many(struct shs_many_wait *m, struct shs_door *door)
+{
+	struct shs_request *r = shs_request_new(m->one[0].obj, door);
+
+	if (!r)
+		return -ENOMEM;
+	if (shs_request_many(r, m) != -EBUSY)
+		arm_post(r);
+	return -EIOCBQUEUED;
+}
+
 static const struct shs_door_ops arm_door = {
 	.wait = arm_wait,
+	.many = arm_many,
 	.publish = arm_publish,
 	.post = arm_post,
 };
@@ -126,6 +138,7 @@ static bool can_arm(u32 command)
 	case SHS_IOC_WAIT:
 	case SHS_IOC_ONCE:
 	case SHS_IOC_BARRIER:
+	case SHS_IOC_MANY:
 	case SHS_IOC_OP:
 		return true;
 	}

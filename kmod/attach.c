@@ -341,7 +341,7 @@ long shs_att_call(struct shs_attachment *att, unsigned int cmd, void __user *arg
 	case SHS_IOC_CYCLE:
 		return shs_cycle(att, argp);
 	case SHS_IOC_MANY:
-		return shs_many(att, argp);
+		return shs_many(att, argp, door);
 	case SHS_IOC_CANCEL:
 		return shs_cancel_wait(att->obj, argp);
 	case SHS_IOC_ARM:

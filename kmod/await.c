@@ -73,6 +73,16 @@ static bool is_met(const struct shs_object *obj, const struct shs_waiter *w, u64
 	return false;
 }
 
+/* Whether obj's values can be in the relation op to arg, which may be out of their range. */
+int shs_await_check(const struct shs_object *obj, u32 op, u64 arg)
+{
+	if (!shs_is_await(op))
+		return -EINVAL;
+	if (obj->type == SHS_TYPE_BOOL && (op == SHS_OP_AWAIT_GE || op == SHS_OP_AWAIT_LE))
+		return -EOPNOTSUPP;
+	return op == SHS_OP_AWAIT_ANY && !arg ? -EINVAL : 0;	/* of no bits none is set, ever */
+}
+
 /* The kinds' try, of who waits for a value. */
 int shs_await_try(struct shs_object *obj, struct shs_waiter *w)
 {
@@ -115,7 +125,7 @@ u32 shs_await_tell(struct shs_object *obj, u32 first, u32 n, struct shs_wakes *w
 			now = value_of(obj, w->index);
 		of = w->index;
 		known = true;
-		if (!is_met(obj, w, now))
+		if (!is_met(obj, w, now) || !shs_claim(obj, w, wakes))
 			continue;
 		w->value = now;
 		shs_settle(obj, w, 0, wakes);

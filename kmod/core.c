@@ -20,6 +20,18 @@
  */
 #include "core.h"
 
+/* To be told by shs_tell_done(); however many, for they bring their own place. */
+static void add_done(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+{
+	obj->wakes++;
+	w->after = NULL;
+	if (wakes->last)
+		wakes->last->after = w;
+	else
+		wakes->first = w;
+	wakes->last = w;
+}
+
 static void cancel_waiters(struct shs_attachment *att, struct shs_wakes *wakes)
 {
 	struct shs_waiter *w, *next;
@@ -69,6 +81,9 @@ static void repair(struct shs_attachment *att, struct shs_wakes *wakes)
 	att->state = SHS_ATT_DEAD;
 	cancel_waiters(att, wakes);
 	undo_unclaimed(att, wakes);
+	if (att->many)
+		add_done(att->obj, &att->many->bell, wakes);
+	att->many = NULL;
 	shs_watch(att, 0);
 	if (ops->repair)
 		ops->repair(att->obj, att, wakes);
@@ -151,18 +166,6 @@ static void wake(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes 
 	shs_wake_add(wakes, w->task);
 }
 
-/* To be told by shs_tell_done(); however many, for they bring their own place. */
-static void add_done(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
-{
-	obj->wakes++;
-	w->after = NULL;
-	if (wakes->last)
-		wakes->last->after = w;
-	else
-		wakes->first = w;
-	wakes->last = w;
-}
-
 /* After object->lock; each of them is gone with its call. */
 void shs_tell_done(struct shs_wakes *wakes)
 {
@@ -216,6 +219,21 @@ bool shs_is_leaving(struct shs_object *obj, struct shs_waiter *w, struct shs_wak
 		return true;
 	}
 	return w->done && w->att && !shs_att_live(obj, w->att->id, wakes);
+}
+
+/*
+ * try for w whose process perhaps does not live for as long as that takes: what w has by an
+ * attachment that try itself has found dead, and repaired, is the next one's.
+ */
+int shs_try_alive(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes)
+{
+	int ret = shs_kind_ops(obj->kind)->try(obj, w, wakes);
+
+	if (w->att->state == SHS_ATT_LIVE)
+		return ret;
+	if (!ret || ret == -EOWNERDEAD)
+		shs_undo_grant(obj, w, ret, wakes);
+	return -ENXIO;
 }
 
 /*

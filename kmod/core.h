@@ -13,7 +13,8 @@
  *   shs_waiter                on the stack of the sleeper; inside a condvar ticket
  *                             that its attachment owns; or inside a request, of
  *                             io_uring, which keeps the file that it came by, or of
- *                             an attachment, which ends it with itself.
+ *                             an attachment, which ends it with itself; or one of
+ *                             several of a call (many.h).
  *
  * Locking.
  *
@@ -21,7 +22,7 @@
  *   attachment->polled.lock: with what poll and epoll nest in it, apart from the others
  *   a condvar's object->lock -> object->lock of the mutex or rwlock it waits beside
  *   fs limits: sbi->limit_lock, a leaf that is never taken under object->lock.
- *   uring_lock -> sbi->attempts (many.c) -> object->lock, one at a time.
+ *   uring_lock -> sbi->attempts (many.c) -> object->lock, one at a time -> m->lock.
  *
  *   object->lock (spinlock)   everything below marked [l], the words and lanes in
  *                             mapped pages as far as the kernel writes them, and the
@@ -221,6 +222,7 @@ struct shs_attachment {
 	struct list_head tickets;	/* [l] condvar: struct shs_ticket.att_node */
 	struct hlist_head unclaimed;	/* [l] armed waiters that were granted what they wait for */
 	wait_queue_head_t polled;	/* who polls; its lock protects the two below */
+	struct shs_many *many;		/* [l] armed on it: its death tells the bell */
 	struct shs_request *request;	/* armed, and queued at least once */
 	u8 arm;				/* enum shs_arm */
 	struct shs_read *reads;		/* [l] and graph->lock: one a lane, or NULL */
@@ -373,6 +375,7 @@ void shs_undo_grant(struct shs_object *obj, struct shs_waiter *w, int result,
 void shs_kick_head(struct shs_object *obj, struct shs_wakes *wakes);
 void shs_tell_done(struct shs_wakes *wakes);
 bool shs_is_leaving(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes);
+int shs_try_alive(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes);
 struct shs_waiter *shs_head(struct shs_object *obj, struct shs_wakes *wakes);
 struct shs_waiter *shs_taker(struct shs_object *obj, struct shs_wakes *wakes);
 bool shs_claim(struct shs_object *obj, struct shs_waiter *w, struct shs_wakes *wakes);
@@ -435,6 +438,12 @@ static inline void shs_graph_unlock(struct shs_object *obj)
 static inline bool shs_is_served(const struct shs_waiter *w)
 {
 	return w->done || w->many;
+}
+
+/* Operations that wait for a value. */
+static inline bool shs_is_await(u32 op)
+{
+	return op >= SHS_OP_AWAIT_GE && op <= SHS_OP_AWAIT_ANY;
 }
 
 static inline u32 shs_waiter_id(const struct shs_waiter *w)
@@ -509,6 +518,7 @@ void shs_counter_sum(struct shs_object *obj, u32 index, u64 *sum);
 int shs_counter_add(struct shs_object *obj, struct shs_attachment *att, u32 index, s64 arg);
 void shs_counter_reset(struct shs_object *obj, u32 index, u64 arg, u64 *old);
 
+int shs_await_check(const struct shs_object *obj, u32 op, u64 arg);
 int shs_await_try(struct shs_object *obj, struct shs_waiter *w);
 int shs_await_end(struct shs_object *obj, struct shs_waiter *w, int why);
 u32 shs_await_tell(struct shs_object *obj, u32 first, u32 n, struct shs_wakes *wakes);

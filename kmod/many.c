@@ -29,8 +29,8 @@
  * has, with its notices, and it is as if it never had it, for
  *
  *   who would wait          queues, and the pass after the attempt serves him
- *   who would not (NOWAIT)  is not told -EBUSY by a mark, but waits for the attempt to end
- *                           and tries again, enter_between()
+ *   who would not (NOWAIT,  is not told -EBUSY by a mark, but waits for the attempt to end
+ *   or whose time is up)    and tries again, enter_between()
  *   who attempts            waits: a mount has one attempt at a time (sbi->attempts).  So
  *                           two of them never see each other's marks, and neither fails
  *                           for the other, or waits for it while that waits for it
@@ -49,239 +49,391 @@
  *   A: lock; release; pass; unlock
  *   sleeps: the bell has rung: tries again
  *
- * Conditions (once, atomic) are looked at when all locks are had: nothing of them is
- * taken, and user space may change an atomic at any time.
+ * Conditions (once, values) are looked at when all locks are had: nothing of them is
+ * taken, and user space may change a value at any time.
  *
  * What others hold in turns, never all of it free at once, is waited for without end: to
  * keep what is free until the rest comes would be to hold while waiting.
+ *
+ * Steps.  A call begins, and while it waits each ring of the bell, and what else may end
+ * it, is one step more.  A thread that sleeps runs them itself.  By a request (request.c)
+ * the first is run by who starts it and the others, one at a time, by its work, which is
+ * queued by the deadline, a cancellation, or a waiter that was settled and is told so.
+ * The work does nothing before the first step is over (begun), which then looks whether
+ * another is due.  The request is posted by the step after which ret is final and nobody
+ * is about to tell a waiter any more (untold), for that uses it:
+ *
+ *   who settles item 0                      step
+ *   lock; settled; unlock
+ *                                           ends; item 0 is off its queue, but untold: 1
+ *   told: m->lock: untold: 0, the work
+ *     is queued; unlock
+ *                                           untold: 0: posted
+ *
+ * For the same reason a scout does not queue again before it was told.  After over, which
+ * the request's end sets under m->lock, only its timer queues the work, which it stops then.
+ *
+ * An item keeps its object, and looks for its attachment by the id, under the object's
+ * lock.  So no descriptor is kept open by a wait that nobody waits for any more.  The end
+ * of an attachment ends the wait when that has a waiter by it, or comes to try it.
  */
 #include <linux/file.h>
-#include <linux/nospec.h>
 #include <linux/sched/signal.h>
-#include "shstate.h"
-
-struct item {
-	struct shs_waiter w;
-	struct file *file;		/* keeps w.att */
-	bool condition;			/* nothing of it is taken */
-	bool no_undo;			/* all: and w is not, as long as it may be given back */
-	bool marked;			/* its object is attempted, by this call */
-	int result;			/* once granted: 0 or -EOWNERDEAD */
-};
-
-struct wait {
-	struct shs_many many;
-	struct shs_deadline deadline;
-	u64 call;
-	u32 index;			/* of the item that the result is about */
-	struct item *scout;		/* all: where it waits, or did last */
-	struct list_head node;		/* all: sbi->waits_for_all */
-	bool cancelled;			/* under sbi->attempts */
-	bool may_wait;
-	u32 nr;
-	struct item item[];
-};
+#include "many.h"
 
 static bool is_grant(int ret)
 {
 	return !ret || ret == -EOWNERDEAD;
 }
 
+static struct shs_many_wait *wait_of(const struct shs_many_one *it)
+{
+	return container_of(it->w.many, struct shs_many_wait, many);
+}
+
+static struct shs_sb_info *sbi_of(const struct shs_many_wait *m)
+{
+	return shs_sbi(m->sb);
+}
+
 /* ---- one item ---- */
 
-static int try(struct item *it, struct shs_wakes *wakes)
+/* Whether its attachment is alive, as w.att then says. */
+static bool find(struct shs_many_one *it, struct shs_wakes *wakes)
 {
-	struct shs_object *obj = it->w.att->obj;
+	struct shs_attachment *att = shs_att_live(it->obj, it->id, wakes);
 
-	lockdep_assert_held(&obj->lock);
-	if (it->w.att->state != SHS_ATT_LIVE)
-		return -ENXIO;
-	return shs_kind_ops(obj->kind)->try(obj, &it->w, wakes);
+	/* ids go round, if slowly */
+	it->w.att = att && att->mm == it->w.process ? att : NULL;
+	return it->w.att;
 }
 
-static void give_back(struct item *it, int result, struct shs_wakes *wakes)
+/* It is, or (a scout is not) it may be, granted: to be collected, if the wait is armed. */
+static void expect_claim(struct shs_many_one *it)
 {
-	struct shs_object *obj = it->w.att->obj;
+	const struct shs_request *r = wait_of(it)->request;
 
-	shs_kind_ops(obj->kind)->release(obj, &it->w, result == -EOWNERDEAD, wakes);
+	it->w.armed = r && r->door.att ? it->w.att : NULL;
 }
 
-/* Nobody knows its waiter after that, and whom that kept waiting is served. */
-static void leave_queue(struct item *it)
+static void leave_unclaimed(struct shs_many_one *it)
 {
-	struct shs_object *obj = it->w.att->obj;
+	expect_claim(it);
+	shs_leave_unclaimed(&it->w);
+}
+
+static int try(struct shs_many_one *it, struct shs_wakes *wakes)
+{
+	lockdep_assert_held(&it->obj->lock);
+	return find(it, wakes) ? shs_try_alive(it->obj, &it->w, wakes) : -ENXIO;
+}
+
+/* Unless it has ended with its attachment.  Permits that were nobody's go back all the same. */
+static void give_back(struct shs_many_one *it, struct shs_wakes *wakes)
+{
+	if (is_grant(it->w.result) && (find(it, wakes) || it->w.no_undo))
+		shs_undo_grant(it->obj, &it->w, it->w.result, wakes);
+	it->had = false;
+}
+
+static void have(struct shs_many_one *it, int result)
+{
+	it->w.counts = false;	/* it used up no notify that could be given back */
+	it->w.result = result;
+	it->had = true;
+}
+
+/* A request's waiter is about to queue: -EUSERS if too many do, as in request.c. */
+static int find_room(const struct shs_many_one *it)
+{
+	return wait_of(it)->request && shs_request_limit(it->obj, it->w.att->may_write) ?
+	       -EUSERS : -EBUSY;
+}
+
+/* A thread that sleeps is not told by way of its waiters. */
+static void add_untold(struct shs_many_wait *m, int n)
+{
+	spin_lock(&m->lock);
+	m->untold += m->request ? n : 0;
+	spin_unlock(&m->lock);
+}
+
+static bool are_all_told(struct shs_many_wait *m)
+{
+	bool told;
+
+	spin_lock(&m->lock);
+	told = !m->untold;
+	spin_unlock(&m->lock);
+	return told;
+}
+
+static void enqueue(struct shs_many_one *it)
+{
+	add_untold(wait_of(it), 1);
+	shs_enqueue(it->obj, &it->w);
+}
+
+/* Whom that kept waiting is served. */
+static void leave_queue(struct shs_many_one *it)
+{
 	struct shs_wakes wakes = { };
 
-	spin_lock(&obj->lock);
-	if (!list_empty(&it->w.node))
-		shs_dequeue(obj, &it->w);
-	shs_pass(obj, &wakes);
-	spin_unlock(&obj->lock);
+	spin_lock(&it->obj->lock);
+	if (!list_empty(&it->w.node)) {
+		shs_dequeue(it->obj, &it->w);
+		add_untold(wait_of(it), -1);
+	}
+	shs_pass(it->obj, &wakes);
+	spin_unlock(&it->obj->lock);
 	shs_wakes_flush(&wakes);
+}
+
+/* What it was granted goes on to the next. */
+static void undo(struct shs_many_one *it)
+{
+	struct shs_wakes wakes = { };
+
+	if (!it->had)
+		return;
+	spin_lock(&it->obj->lock);
+	hlist_del_init(&it->w.unclaimed);
+	give_back(it, &wakes);
+	shs_pass(it->obj, &wakes);
+	spin_unlock(&it->obj->lock);
+	shs_wakes_flush(&wakes);
+}
+
+static void undo_all(struct shs_many_wait *m)
+{
+	u32 i;
+
+	for (i = 0; i < m->nr; i++)
+		undo(&m->one[i]);
 }
 
 /* ---- any ---- */
 
 /* False if another of its waiters is granted already. */
-static bool win(struct wait *m, struct shs_waiter *w)
+static bool win(struct shs_many_wait *m, struct shs_waiter *w)
 {
 	return !cmpxchg(&m->many.winner, NULL, w);
 }
 
-static int queue_one(struct wait *m, struct item *it)
+/* -EINPROGRESS: busy, but by an attempt, which perhaps gives it back. */
+static int take_one(struct shs_many_one *it)
 {
-	struct shs_object *obj = it->w.att->obj;
 	struct shs_wakes wakes = { };
 	int ret;
 
-	spin_lock(&obj->lock);
-	ret = READ_ONCE(m->many.winner) ? -EALREADY : try(it, &wakes);
-	if (ret == -EBUSY) {
-		shs_enqueue(obj, &it->w);
-	} else if (is_grant(ret)) {
-		it->w.counts = false;	/* it used up no notify that could be given back */
-		if (!win(m, &it->w)) {
-			give_back(it, ret, &wakes);
-			ret = -EALREADY;
-		}
+	spin_lock(&it->obj->lock);
+	ret = try(it, &wakes);
+	if (is_grant(ret)) {
+		have(it, ret);
+		leave_unclaimed(it);
+	} else if (ret == -EBUSY && it->obj->attempted) {
+		ret = -EINPROGRESS;
 	}
-	it->w.result = ret;
-	shs_pass(obj, &wakes);
-	spin_unlock(&obj->lock);
+	shs_pass(it->obj, &wakes);
+	spin_unlock(&it->obj->lock);
 	shs_wakes_flush(&wakes);
 	return ret;
 }
 
-/* -EBUSY: all are; else what the last one came to, before which so many are. */
-static int queue_all(struct wait *m, u32 *queued)
+static int take_between(struct shs_many_wait *m, struct shs_many_one *it)
 {
-	int ret = -EBUSY;
-	u32 i;
+	int ret = take_one(it);
 
-	for (i = 0; i < m->nr; i++) {
-		ret = queue_one(m, &m->item[i]);
-		if (ret != -EBUSY)
-			break;
-	}
-	*queued = i;
+	if (ret != -EINPROGRESS)
+		return ret;
+	mutex_lock(&sbi_of(m)->attempts);
+	ret = take_one(it);
+	mutex_unlock(&sbi_of(m)->attempts);
 	return ret;
 }
 
-/* The first error that ended the wait of one of the n; else ret. */
-static int find_error(struct wait *m, u32 n, int ret)
+static int queue_one(struct shs_many_wait *m, struct shs_many_one *it)
 {
-	u32 i;
-
-	for (i = 0; i < n; i++)
-		if (m->item[i].w.state == SHS_SETTLED && m->item[i].w.result != -EALREADY) {
-			m->index = i;
-			return m->item[i].w.result;
-		}
-	return ret;
-}
-
-/* Somebody won: the call returns with it; but a killed one gives it back. */
-static int end_granted(struct wait *m)
-{
-	struct item *it = container_of(m->many.winner, struct item, w);
-
-	m->index = it - m->item;
-	it->result = it->w.result;
-	if (!fatal_signal_pending(current))
-		return it->result;
-	shs_give_back(it->w.att->obj, &it->w, it->result);
-	return -ERESTARTSYS;
-}
-
-static int wait_for_queued(struct wait *m)
-{
-	u32 queued, i;
+	struct shs_wakes wakes = { };
 	int ret;
 
-	ret = queue_all(m, &queued);
+	spin_lock(&it->obj->lock);
+	ret = READ_ONCE(m->many.winner) ? -EALREADY : try(it, &wakes);
 	if (ret == -EBUSY)
-		ret = shs_sleep(&m->many.bell, &m->deadline);
-	else
-		m->index = queued;
-	win(m, &m->many.bell);
-	for (i = 0; i < queued; i++)
-		leave_queue(&m->item[i]);
-	if (m->many.winner != &m->many.bell)
-		return end_granted(m);
-	return queued < m->nr && ret != -EALREADY ? ret : find_error(m, queued, ret);
+		ret = find_room(it);
+	if (ret == -EBUSY) {
+		expect_claim(it);
+		enqueue(it);
+	} else if (is_grant(ret)) {
+		have(it, ret);
+		if (win(m, &it->w)) {
+			leave_unclaimed(it);
+		} else {
+			give_back(it, &wakes);
+			ret = -EALREADY;
+		}
+	}
+	shs_pass(it->obj, &wakes);
+	spin_unlock(&it->obj->lock);
+	shs_wakes_flush(&wakes);
+	return ret;
 }
 
-static int wait_for_any(struct wait *m)
+/* -EBUSY: all are; else what the last one came to. */
+static int queue_all(struct shs_many_wait *m)
 {
-	struct item *it;
-	int ret = -EBUSY;
+	int ret;
 
-	for (m->index = 0; m->index < m->nr; m->index++) {
-		it = &m->item[m->index];
-		ret = shs_acquire(it->w.att->obj, &it->w, NULL);
+	for (m->queued = 0; m->queued < m->nr; m->queued++) {
+		ret = queue_one(m, &m->one[m->queued]);
 		if (ret != -EBUSY) {
-			it->result = ret;
+			m->index = m->queued;
 			return ret;
 		}
 	}
+	return -EBUSY;
+}
+
+/* The first error that ended the wait of one; else ret. */
+static int find_error(struct shs_many_wait *m, int ret)
+{
+	const struct shs_waiter *w;
+	u32 i;
+
+	for (i = 0; i < m->queued; i++) {
+		w = &m->one[i].w;
+		if (w->state != SHS_SETTLED || w->result == -EALREADY)
+			continue;
+		m->index = i;
+		return w->result;
+	}
+	return ret;
+}
+
+static int end_any(struct shs_many_wait *m, int ret)
+{
+	struct shs_many_one *it;
+	u32 i;
+
+	win(m, &m->many.bell);
+	for (i = 0; i < m->queued; i++)
+		leave_queue(&m->one[i]);
+	if (m->many.winner == &m->many.bell)
+		return m->queued < m->nr && ret != -EALREADY ? ret : find_error(m, ret);
+	it = container_of(m->many.winner, struct shs_many_one, w);
+	it->had = is_grant(it->w.result);
+	m->index = it - m->one;
+	return it->w.result;
+}
+
+static int begin_any(struct shs_many_wait *m)
+{
+	int ret;
+
+	for (m->index = 0; m->index < m->nr; m->index++) {
+		ret = take_between(m, &m->one[m->index]);
+		if (ret != -EBUSY)
+			return ret;
+	}
 	m->index = 0;
-	return m->may_wait ? wait_for_queued(m) : ret;
+	if (!m->may_wait)
+		return -EBUSY;
+	ret = queue_all(m);
+	return ret == -EBUSY ? ret : end_any(m, ret);
+}
+
+/* Its time is up: a condition that is met and not told yet, or what an attempt gives back. */
+static void look_again(struct shs_many_wait *m, struct shs_many_one *it)
+{
+	struct shs_wakes wakes = { };
+
+	if (READ_ONCE(it->obj->attempted))
+		shs_wait_for_attempt(it->obj);
+	if (!it->w.until)
+		return;
+	spin_lock(&it->obj->lock);
+	if (!list_empty(&it->w.node) && !shs_await_try(it->obj, &it->w) && win(m, &it->w))
+		shs_settle(it->obj, &it->w, 0, &wakes);
+	spin_unlock(&it->obj->lock);
+	shs_wakes_flush(&wakes);
+}
+
+/* One is granted, or has failed; or why it ends otherwise. */
+static int resume_any(struct shs_many_wait *m, int why)
+{
+	u32 i;
+
+	for (i = 0; i < m->nr && why == -ETIMEDOUT; i++)
+		look_again(m, &m->one[i]);
+	return end_any(m, why);
 }
 
 /* ---- all ---- */
 
-static int attempt_one(struct wait *m, struct item *it)
+static int attempt_one(struct shs_many_wait *m, struct shs_many_one *it)
 {
-	struct shs_object *obj = it->w.att->obj;
 	struct shs_wakes wakes = { };
 	int ret;
 
-	spin_lock(&obj->lock);
+	spin_lock(&it->obj->lock);
 	ret = try(it, &wakes);
+	if (ret == -EBUSY && m->may_wait)
+		ret = find_room(it);
 	if (ret == -EBUSY && m->may_wait) {
 		m->scout = it;
-		shs_enqueue(obj, &it->w);
+		enqueue(it);
 	} else if (is_grant(ret)) {
-		it->result = ret;
+		have(it, ret);
 		it->marked = !it->condition;
-		obj->attempted |= it->marked;
+		it->obj->attempted |= it->marked;
 	}
-	shs_pass(obj, &wakes);
-	spin_unlock(&obj->lock);
+	shs_pass(it->obj, &wakes);
+	spin_unlock(&it->obj->lock);
 	shs_wakes_flush(&wakes);
 	return ret;
 }
 
-/* The attempt is over: what it has taken is held, or was never had. */
-static void end_one(struct item *it, bool granted)
+static void keep(struct shs_many_one *it)
 {
-	struct shs_object *obj = it->w.att->obj;
+	if (it->no_undo)
+		shs_semaphore_disown(it->obj, &it->w);
+	it->w.no_undo = it->no_undo;
+	leave_unclaimed(it);
+}
+
+/* The attempt is over: what it has taken is held, or was never had. */
+static void end_one(struct shs_many_one *it, bool granted)
+{
 	struct shs_wakes wakes = { };
 
-	if (!it->marked)
+	if (!it->marked) {
+		it->had &= granted;
 		return;
-	spin_lock(&obj->lock);
+	}
+	spin_lock(&it->obj->lock);
 	if (!granted)
-		give_back(it, it->result, &wakes);
-	else if (it->no_undo)
-		shs_semaphore_disown(obj, &it->w);
-	obj->attempted = false;
+		give_back(it, &wakes);
+	else if (find(it, &wakes))
+		keep(it);
+	else
+		it->w.result = -ENXIO;
+	it->obj->attempted = false;
 	it->marked = false;
-	shs_pass(obj, &wakes);
-	spin_unlock(&obj->lock);
+	shs_pass(it->obj, &wakes);
+	spin_unlock(&it->obj->lock);
 	shs_wakes_flush(&wakes);
 }
 
 /* Of all locks or of all conditions: 0 if it has all of them. */
-static int attempt_these(struct wait *m, bool conditions)
+static int attempt_these(struct shs_many_wait *m, bool conditions)
 {
 	int ret;
 	u32 i;
 
 	for (i = 0; i < m->nr; i++) {
-		if (m->item[i].condition != conditions)
+		if (m->one[i].condition != conditions)
 			continue;
-		ret = attempt_one(m, &m->item[i]);
+		ret = attempt_one(m, &m->one[i]);
 		if (!is_grant(ret)) {
 			m->index = i;
 			return ret;
@@ -290,23 +442,33 @@ static int attempt_these(struct wait *m, bool conditions)
 	return 0;
 }
 
-static int attempt(struct wait *m)
+static bool has_owner_died(const struct shs_many_wait *m)
+{
+	u32 i;
+
+	for (i = 0; i < m->nr; i++)
+		if (m->one[i].w.result == -EOWNERDEAD)
+			return true;
+	return false;
+}
+
+static int attempt(struct shs_many_wait *m)
 {
 	int ret;
 	u32 i;
 
 	WRITE_ONCE(m->many.bell.kicked, false);
+	m->index = 0;
 	ret = attempt_these(m, false) ?: attempt_these(m, true);
-	if (!ret && fatal_signal_pending(current))
-		ret = -ERESTARTSYS;
 	for (i = 0; i < m->nr; i++)
-		end_one(&m->item[i], !ret);
-	return ret;
+		end_one(&m->one[i], !ret);
+	return ret ?: has_owner_died(m) ? -EOWNERDEAD : 0;
 }
 
 /* -EBUSY: the scout is queued, if it may wait.  Else final, and no more to be cancelled. */
-static int attempt_or_end(struct wait *m, struct shs_sb_info *sbi)
+static int attempt_or_end(struct shs_many_wait *m)
 {
+	struct shs_sb_info *sbi = sbi_of(m);
 	int ret;
 
 	if (mutex_lock_killable(&sbi->attempts))
@@ -320,18 +482,10 @@ static int attempt_or_end(struct wait *m, struct shs_sb_info *sbi)
 	return ret;
 }
 
-/* The scout came back, with what shs_sleep() said: 0 if it was told to try again. */
-static int end_scout(struct wait *m, int slept)
-{
-	struct item *it = m->scout;
-
-	leave_queue(it);
-	return it->w.state == SHS_SETTLED && it->w.result ? it->w.result : slept;
-}
-
 /* From now on nobody cancels it; whether somebody did, who knows so by his own call. */
-static bool end_wait(struct wait *m, struct shs_sb_info *sbi)
+static bool is_cancelled_at_last(struct shs_many_wait *m)
 {
+	struct shs_sb_info *sbi = sbi_of(m);
 	bool cancelled;
 
 	mutex_lock(&sbi->attempts);
@@ -341,29 +495,33 @@ static bool end_wait(struct wait *m, struct shs_sb_info *sbi)
 	return cancelled;
 }
 
-static u32 owners_died(const struct wait *m)
+/* -EBUSY: waits on.  The scout may leave its queue now and be told of something later. */
+static int attempt_again(struct shs_many_wait *m, int why)
 {
-	u32 i, n = 0;
+	const struct shs_waiter *w = &m->scout->w;
 
-	for (i = 0; i < m->nr; i++)
-		n += m->item[i].result == -EOWNERDEAD;
-	return n;
+	leave_queue(m->scout);
+	if (w->state == SHS_SETTLED && w->result)
+		return w->result;
+	if (why == -ETIMEDOUT)
+		m->may_wait = false;
+	else if (why)
+		return why;
+	else if (!are_all_told(m))
+		return -EBUSY;
+	return attempt_or_end(m);
 }
 
-static int wait_for_all(struct wait *m)
+/* The scout was told that it could be had, or of an error; or why the wait ends otherwise. */
+static int resume_all(struct shs_many_wait *m, int why)
 {
-	struct shs_sb_info *sbi = shs_sbi(m->item[0].w.att->obj->sb);
-	int ret;
+	int ret = attempt_again(m, why);
 
-	do {
-		ret = attempt_or_end(m, sbi);
-		if (ret != -EBUSY || !m->may_wait)
-			break;
-		ret = end_scout(m, shs_sleep(&m->many.bell, &m->deadline));
-	} while (!ret);
-	if (end_wait(m, sbi))
+	if (ret == -EBUSY && m->may_wait)
+		return ret;
+	if (is_cancelled_at_last(m))
 		return -ECANCELED;
-	return ret ?: owners_died(m) ? -EOWNERDEAD : 0;
+	return ret == -EBUSY ? -ETIMEDOUT : ret;
 }
 
 /*
@@ -374,17 +532,17 @@ bool shs_many_cancel(struct super_block *sb, u64 call)
 {
 	struct shs_sb_info *sbi = shs_sbi(sb);
 	struct shs_wakes wakes = { };
+	struct shs_many_wait *m;
 	struct shs_object *obj;
 	bool found = false;
-	struct wait *m;
 
 	mutex_lock(&sbi->attempts);
 	list_for_each_entry(m, &sbi->waits_for_all, node) {
-		if (m->many.bell.process != current->mm || m->call != call)
+		if (m->many.bell.process != current->mm || m->many.bell.call != call)
 			continue;
 		found = true;
 		m->cancelled = true;
-		obj = m->scout->w.att->obj;
+		obj = m->scout->obj;
 		spin_lock(&obj->lock);
 		if (!list_empty(&m->scout->w.node))
 			shs_settle(obj, &m->scout->w, -ECANCELED, &wakes);
@@ -396,196 +554,229 @@ bool shs_many_cancel(struct super_block *sb, u64 call)
 	return found;
 }
 
-/* ---- the call ---- */
+/* ---- steps ---- */
 
-static int fill_lock(struct item *it, struct shs_attachment *att, const struct shs_many_item *in,
-		     bool all)
+static int begin(struct shs_many_wait *m)
 {
-	const struct shs_ioc_lock lock = {
-		.flags = in->flags, .mode = in->mode, .lane = in->lane, .permits = in->permits,
-	};
-	int ret;
-
-	if (in->index || in->expected ||
-	    in->flags & ~(SHS_LOCK_RECURSIVE | SHS_LOCK_NO_UNDO))
-		return -EINVAL;
-	ret = shs_lock_waiter(&it->w, att, &lock, NULL);
-	it->no_undo = all && it->w.no_undo;
-	it->w.no_undo &= !all;
-	return ret;
+	return m->many.all ? attempt_or_end(m) : begin_any(m);
 }
 
-static int fill_condition(struct item *it, struct shs_attachment *att,
-			  const struct shs_many_item *in)
+static int resume(struct shs_many_wait *m, int why)
 {
-	const struct shs_object *obj = att->obj;
+	return m->many.all ? resume_all(m, why) : resume_any(m, why);
+}
 
-	if (in->mode || in->flags || in->lane || in->permits)
-		return -EINVAL;
-	it->condition = true;
-	it->w.att = att;
-	if (obj->kind == SHS_KIND_ONCE) {
-		it->w.watch = true;
-		return in->index || in->expected ? -EINVAL : 0;
+/* By the caller, who sleeps; its end is the caller's too. */
+int shs_many_run(struct shs_many_wait *m)
+{
+	m->ret = begin(m);
+	while (m->ret == -EBUSY && m->may_wait)
+		m->ret = resume(m, shs_sleep(&m->many.bell, &m->deadline));
+	if (is_grant(m->ret) && fatal_signal_pending(current)) {
+		undo_all(m);
+		m->ret = -ERESTARTSYS;
 	}
-	if (in->index >= obj->count)
-		return -EINVAL;
-	it->w.index = array_index_nospec(in->index, obj->count);
-	it->w.expected = in->expected;
-	return shs_number_fits(obj->type, in->expected) ? 0 : -ERANGE;
+	return m->ret;
 }
 
-static int fill(struct item *it, struct shs_attachment *att, const struct shs_many_item *in,
-		bool all)
+/*
+ * The end of the attachment that it is armed on ends it as if it waited there too, and takes
+ * what it was granted, until it is collected.  The bell is told of it, by who has taken it
+ * from there; so m stays until then.
+ */
+static int watch_door(struct shs_many_wait *m)
 {
-	switch (att->obj->kind) {
-	case SHS_KIND_MUTEX:
-	case SHS_KIND_RWLOCK:
-	case SHS_KIND_SEMAPHORE:
-		return fill_lock(it, att, in, all);
-	case SHS_KIND_ONCE:
-	case SHS_KIND_ATOMIC:
-		return fill_condition(it, att, in);
+	struct shs_attachment *att = m->request->door.att;
+
+	if (!att)
+		return 0;
+	spin_lock(&att->obj->lock);
+	m->watches = att->state == SHS_ATT_LIVE;
+	if (m->watches)
+		att->many = &m->many;
+	spin_unlock(&att->obj->lock);
+	return m->watches ? 0 : -ENXIO;
+}
+
+static void unwatch_door(struct shs_many_wait *m)
+{
+	struct shs_attachment *att = m->request->door.att;
+	bool there;
+
+	spin_lock(&att->obj->lock);
+	there = att->many;
+	att->many = NULL;
+	spin_unlock(&att->obj->lock);
+	if (!there)
+		wait_for_completion(&m->told);
+}
+
+static void door_ended(struct shs_waiter *bell)
+{
+	struct shs_many_wait *m = container_of(bell, struct shs_many_wait, many.bell);
+
+	WRITE_ONCE(m->orphaned, true);
+	shs_request_work(m->request);
+	complete(&m->told);
+}
+
+static int why_it_ends(const struct shs_many_wait *m)
+{
+	if (READ_ONCE(m->request->cancelled))
+		return -ECANCELED;
+	if (READ_ONCE(m->orphaned))
+		return -ENXIO;
+	return READ_ONCE(m->request->expired) ? -ETIMEDOUT : 0;
+}
+
+static bool is_step_due(const struct shs_many_wait *m)
+{
+	return m->ret == -EBUSY && (READ_ONCE(m->many.bell.kicked) || why_it_ends(m));
+}
+
+static bool ends(struct shs_many_wait *m)
+{
+	bool ends = m->ret != -EBUSY && !m->untold && !m->posted;
+
+	lockdep_assert_held(&m->lock);
+	m->posted |= ends;
+	return ends;
+}
+
+/* The first step.  True, as from one of the steps: it ended, and its request is to be posted. */
+bool shs_many_begin(struct shs_many_wait *m)
+{
+	int ret = watch_door(m) ?: begin(m);
+	bool ended;
+
+	spin_lock(&m->lock);
+	m->ret = ret;
+	m->begun = true;
+	ended = ends(m);
+	if (is_step_due(m) || m->orphaned)
+		shs_request_work(m->request);	/* which came too early */
+	spin_unlock(&m->lock);
+	return ended;
+}
+
+/* By the request's work, which runs one at a time. */
+bool shs_many_step(struct shs_many_wait *m)
+{
+	bool begun, ended;
+
+	spin_lock(&m->lock);
+	begun = m->begun;
+	spin_unlock(&m->lock);
+	if (!begun)
+		return false;
+	if (is_step_due(m))
+		m->ret = resume(m, why_it_ends(m));
+	if (READ_ONCE(m->orphaned) && is_grant(m->ret)) {
+		undo_all(m);
+		m->ret = -ENXIO;
 	}
-	return -EOPNOTSUPP;
+	spin_lock(&m->lock);
+	ended = ends(m);
+	spin_unlock(&m->lock);
+	return ended;
 }
 
-static bool is_there_before(const struct wait *m, const struct item *it,
-			    const struct shs_object *obj)
+/* Another step, unless it is over. */
+void shs_many_wake(struct shs_many_wait *m)
 {
-	const struct item *before;
-
-	for (before = m->item; before < it; before++)
-		if (before->w.att->obj == obj)
-			return true;
-	return false;
+	spin_lock(&m->lock);
+	if (!m->over)
+		shs_request_work(m->request);
+	spin_unlock(&m->lock);
 }
 
-static void begin_waiter(struct wait *m, struct shs_waiter *w)
+static void settled(struct shs_waiter *w)
 {
-	INIT_LIST_HEAD(&w->node);
-	w->many = &m->many;
-	w->task = current;
-	w->thread = task_pid(current);
-	w->process = current->mm;
-	w->call = m->call;
-	w->counts = w->att && w->att->may_write && !m->many.all;	/* a scout uses up none */
+	struct shs_many_wait *m = container_of(w->many, struct shs_many_wait, many);
+
+	spin_lock(&m->lock);
+	m->untold--;
+	shs_request_work(m->request);
+	spin_unlock(&m->lock);
 }
 
-static int item_in(struct wait *m, struct item *it, const struct super_block *sb,
-		   struct shs_many_item __user *user, u32 size)
-{
-	struct shs_attachment *att;
-	struct shs_many_item in;
-	int ret;
-
-	ret = copy_struct_from_user(&in, sizeof(in), user, size);
-	if (ret)
-		return ret;
-	if (in.result || in.pad)
-		return -EINVAL;
-	if (put_user(0, &user->result))	/* a bad pointer fails before anything happens */
-		return -EFAULT;
-	it->file = fget(in.fd);
-	if (!it->file)
-		return -EBADF;
-	if (it->file->f_op != &shs_att_fops)
-		return -EINVAL;
-	att = it->file->private_data;
-	ret = shs_att_check(att);
-	if (ret)
-		return ret;
-	if (att->obj->sb != sb)
-		return -EXDEV;
-	if (is_there_before(m, it, att->obj))
-		return -EINVAL;
-	ret = fill(it, att, &in, m->many.all);
-	begin_waiter(m, &it->w);
-	return ret;
-}
-
-static struct shs_many_item __user *user_item(const struct shs_ioc_many *args, u32 i)
-{
-	return u64_to_user_ptr(args->items) + (size_t)i * args->item_size;
-}
-
-static void free_wait(struct wait *m)
+/* As a request, which has its thread and its work. */
+void shs_many_prepare(struct shs_many_wait *m, struct shs_request *r)
 {
 	u32 i;
 
-	for (i = 0; i < m->nr; i++)
-		if (m->item[i].file)
-			fput(m->item[i].file);
-	kvfree(m);
+	m->request = r;
+	m->ret = -EBUSY;
+	m->many.bell.done = door_ended;
+	for (i = 0; i < m->nr; i++) {
+		m->one[i].w.task = NULL;
+		m->one[i].w.done = settled;
+	}
 }
 
-static int items_in(struct wait *m, const struct shs_ioc_many *args, const struct super_block *sb)
+/* ---- the end ---- */
+
+/* An error that came after the grant, by the end of an attachment; else 0. */
+static int claim(struct shs_many_wait *m)
 {
+	struct shs_many_one *it;
 	int ret = 0;
+	u32 i;
 
-	for (m->index = 0; m->index < m->nr; m->index++) {
-		ret = item_in(m, &m->item[m->index], sb, user_item(args, m->index),
-			      args->item_size);
-		if (ret)
-			return ret;
+	for (i = 0; i < m->nr; i++) {
+		it = &m->one[i];
+		if (!it->had)
+			continue;
+		spin_lock(&it->obj->lock);
+		hlist_del_init(&it->w.unclaimed);
+		if (!is_grant(it->w.result) && !ret) {
+			m->index = i;
+			ret = it->w.result;
+		}
+		spin_unlock(&it->obj->lock);
 	}
-	m->index = 0;
-	return 0;
+	return ret;
 }
 
-/* Committed: a racing munmap loses the reply. */
-static void results_out(const struct wait *m, const struct shs_ioc_many *args)
+/* To the caller's memory, in his address space.  Committed: what fails is lost to himself. */
+static void reply(const struct shs_many_wait *m)
+{
+	const struct shs_many_one *it;
+
+	put_user(m->index, &m->user->index);
+	for (it = m->one; it < m->one + m->nr; it++)
+		if (it->had)
+			put_user(it->w.result, &shs_many_user_item(m, it - m->one)->result);
+}
+
+/* How it ended; closed: nobody is there who could be told or granted anything. */
+int shs_many_end(struct shs_many_wait *m, bool closed)
+{
+	int ret = is_grant(m->ret) ? claim(m) ?: m->ret : m->ret;
+
+	if (closed || !is_grant(ret))
+		undo_all(m);
+	if (!closed)
+		reply(m);
+	return closed && is_grant(ret) ? -ECANCELED : ret;
+}
+
+/* Nobody but its timer asks for a step any more. */
+void shs_many_over(struct shs_many_wait *m)
+{
+	if (m->watches)
+		unwatch_door(m);
+	spin_lock(&m->lock);
+	m->over = true;
+	spin_unlock(&m->lock);
+}
+
+void shs_many_free(struct shs_many_wait *m)
 {
 	u32 i;
 
 	for (i = 0; i < m->nr; i++)
-		if (m->many.all || i == m->index)
-			put_user(m->item[i].result, &user_item(args, i)->result);
-}
-
-static int run(struct shs_attachment *att, struct shs_ioc_many *args, u64 call)
-{
-	struct wait *m = kvzalloc(struct_size(m, item, args->nr), SHS_GFP);
-	int ret;
-
-	if (!m)
-		return -ENOMEM;
-	m->nr = args->nr;
-	m->call = call;
-	m->many.all = args->flags & SHS_MANY_ALL;
-	m->may_wait = !(args->flags & SHS_MANY_NOWAIT);
-	INIT_LIST_HEAD(&m->node);
-	begin_waiter(m, &m->many.bell);
-	ret = shs_deadline_set(&m->deadline, args->deadline, args->clock) ?:
-	      items_in(m, args, att->obj->sb) ?:
-	      m->many.all ? wait_for_all(m) : wait_for_any(m);
-	if (is_grant(ret))
-		results_out(m, args);
-	args->index = m->index;
-	free_wait(m);
-	return ret;
-}
-
-long shs_many(struct shs_attachment *att, void __user *argp)
-{
-	struct shs_ioc_many args;
-	int ret;
-
-	ret = shs_copy_in(&args, sizeof(args), argp);
-	if (ret)
-		return ret;
-	if (args.flags & ~(SHS_MANY_ALL | SHS_MANY_NOWAIT) || !args.nr ||
-	    args.nr > SHS_MANY_MAX || memchr_inv(args.pad, 0, sizeof(args.pad)) ||
-	    args.index || args.pad1 || args.notice ||
-	    args.item_size < sizeof(struct shs_many_item))
-		return -EINVAL;
-	if (args.item_size > PAGE_SIZE)
-		return -E2BIG;
-	ret = shs_copy_out(argp, &args, sizeof(args));
-	if (ret)
-		return ret;
-	ret = run(att, &args, (uintptr_t)argp);
-	if (ret != -ERESTARTSYS)	/* which comes again, with the struct as it was */
-		shs_copy_out(argp, &args, sizeof(args));
-	return ret;
+		if (m->one[i].file)
+			fput(m->one[i].file);
+	kvfree(m);
 }

@@ -234,7 +234,7 @@ static void give_up(struct shs_object *obj, struct shs_wakes *wakes)
 			shs_kick_head(obj, wakes);
 			return;
 		}
-		shs_settle(obj, head, head->done ? -EBUSY : -EAGAIN, wakes);
+		shs_settle(obj, head, head->done && !head->many ? -EBUSY : -EAGAIN, wakes);
 	}
 }
 

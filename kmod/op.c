@@ -152,8 +152,6 @@ static bool fits_not_bool_only(const struct call *c)
 	case SHS_OP_FETCH_MAX:
 	case SHS_OP_FETCH_MIN:
 	case SHS_OP_ADD:
-	case SHS_OP_AWAIT_GE:
-	case SHS_OP_AWAIT_LE:
 		return c->obj->type != SHS_TYPE_BOOL;
 	}
 	return true;
@@ -179,8 +177,8 @@ static int check_numeric(const struct call *c)
 	op->index = array_index_nospec(op->index, obj->count);
 	if (!fits_not_bool_only(c))
 		return -EOPNOTSUPP;
-	if (op->op == SHS_OP_AWAIT_ANY && !op->arg)	/* of no bits none is set, ever */
-		return -EINVAL;
+	if (shs_is_await(op->op) && shs_await_check(obj, op->op, op->arg))
+		return shs_await_check(obj, op->op, op->arg);
 	if ((uses & USES_ARG && op->op != SHS_OP_NOTIFY &&
 	     !shs_number_fits(obj->type, op->arg)) ||
 	    (uses & USES_EXPECTED && !shs_number_fits(obj->type, op->expected)))
@@ -553,18 +551,13 @@ static int try_atomic(const struct call *c)
 	return ret;
 }
 
-static bool is_await(u32 op)
-{
-	return op >= SHS_OP_AWAIT_GE && op <= SHS_OP_AWAIT_ANY;
-}
-
 static int run_atomic(const struct call *c)
 {
 	if (c->op->op == SHS_OP_WAIT)
 		return run_wait(c);
 	if (c->op->op == SHS_OP_NOTIFY)
 		return run_notify(c);
-	if (is_await(c->op->op))
+	if (shs_is_await(c->op->op))
 		return run_await(c);
 	if (c->op->op == SHS_OP_CHANGED)
 		return run_changed(c);
@@ -576,7 +569,7 @@ static int run_counter(const struct call *c)
 	struct shs_ioc_op *op = c->op;
 	int ret = 0;
 
-	if (is_await(op->op))
+	if (shs_is_await(op->op))
 		return run_await(c);
 	if (op->op == SHS_OP_CHANGED)
 		return run_changed(c);
@@ -776,7 +769,7 @@ long shs_op(struct file *file, struct shs_attachment *att, void __user *argp, u3
 	ret = check(&c) ?: check_mode(&c, file->f_mode);
 	if (ret)
 		return ret;
-	if (door && door->att && op.op != SHS_OP_WAIT && !is_await(op.op))
+	if (door && door->att && op.op != SHS_OP_WAIT && !shs_is_await(op.op))
 		return -EINVAL;
 	return op.flags & SHS_OP_BYTES ? run_on_bytes(&c, argp) : run_and_reply(&c, argp);
 }

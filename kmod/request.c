@@ -22,6 +22,9 @@
  *           lock; queued? settle
  *   (io_uring: again, until it ended)   end: cancelled: gives it back
  *
+ * A wait for several objects (many.c) is posted by a step of it, which the deadline and the
+ * door only ask for: it leaves the queues itself.
+ *
  * A wait at a condvar has two waiters, one after the other: its ticket's w, and again for
  * the mutex.  A notify queues again for w; whatever else ends w does that with the mutex's
  * lock only (take_back), which looks at cancelled under that lock:
@@ -35,7 +38,7 @@
 #include <linux/pid.h>
 #include <linux/sched/signal.h>
 #include <linux/workqueue.h>
-#include "shstate.h"
+#include "many.h"
 
 static struct workqueue_struct *deadlines;
 
@@ -43,16 +46,20 @@ static struct workqueue_struct *deadlines;
 
 static void stop_timer(struct shs_request *r)
 {
-	if (!r->timed)
-		return;
-	hrtimer_cancel(&r->timer);
-	cancel_work_sync(&r->work);
+	if (r->many)
+		shs_many_over(r->many);
+	if (r->timed)
+		hrtimer_cancel(&r->timer);
+	if (r->timed || r->many)
+		cancel_work_sync(&r->work);
 }
 
 void shs_request_free(struct shs_request *r)
 {
 	if (r->ticket)		/* which a door may want to cancel until it has told the end */
 		shs_ticket_free(r->ticket);
+	if (r->many)
+		shs_many_free(r->many);
 	put_pid(r->w.thread);
 	kfree(r);
 }
@@ -82,7 +89,10 @@ int shs_request_end(struct shs_request *r, bool closed)
 	int ret, ended = 0;
 
 	stop_timer(r);
-	ret = take_grant(r, closed || READ_ONCE(r->cancelled));
+	closed |= READ_ONCE(r->cancelled);
+	if (r->many)
+		return shs_many_end(r->many, closed);
+	ret = take_grant(r, closed);
 	if (r->ticket)
 		ended = shs_ticket_leave(r->ticket, !is_grant(ret));
 	if (r->ticket && ret == -EBUSY)
@@ -121,7 +131,7 @@ static void take_back(struct shs_ticket *t)
 	if (READ_ONCE(t->request->cancelled))
 		ret = -ECANCELED;
 	else if (w->att->state == SHS_ATT_LIVE && !shs_mm_is_gone(w->att))
-		ret = shs_kind_ops(mutex->kind)->try(mutex, w, &wakes);
+		ret = shs_try_alive(mutex, w, &wakes);
 	if (ret == -EBUSY || ret == -EAGAIN) {
 		shs_enqueue(mutex, w);
 		ret = -EBUSY;
@@ -169,9 +179,26 @@ static void expire(struct work_struct *work)
 	end_queued(r->obj, first_waiter(r), -ETIMEDOUT);
 }
 
+static void step(struct work_struct *work)
+{
+	struct shs_request *r = container_of(work, struct shs_request, work);
+
+	if (shs_many_step(r->many))
+		post(r);
+}
+
+/* Nobody may be about to end r. */
+void shs_request_work(struct shs_request *r)
+{
+	queue_work(deadlines, &r->work);
+}
+
 static enum hrtimer_restart deadline_passed(struct hrtimer *timer)
 {
-	queue_work(deadlines, &container_of(timer, struct shs_request, timer)->work);
+	struct shs_request *r = container_of(timer, struct shs_request, timer);
+
+	WRITE_ONCE(r->expired, true);
+	shs_request_work(r);
 	return HRTIMER_NORESTART;
 }
 
@@ -183,6 +210,10 @@ void shs_request_cancel(struct shs_request *r)
 	spin_lock(&r->obj->lock);
 	WRITE_ONCE(r->cancelled, true);
 	spin_unlock(&r->obj->lock);
+	if (r->many) {
+		shs_many_wake(r->many);
+		return;
+	}
 	end_queued(r->obj, first_waiter(r), -ECANCELED);
 	if (t)
 		end_queued(t->again.att->obj, &t->again, -ECANCELED);
@@ -214,14 +245,13 @@ struct shs_request *shs_request_new(struct shs_object *obj, const struct shs_doo
 static void publish(struct shs_request *r, const struct shs_deadline *d)
 {
 	r->timed = d->at != KTIME_MAX;
-	if (r->timed) {
+	if (r->timed)
 		hrtimer_setup(&r->timer, deadline_passed, d->clock, HRTIMER_MODE_ABS);
-		INIT_WORK(&r->work, expire);
-	}
+	INIT_WORK(&r->work, r->many ? step : expire);
 	r->door.ops->publish(r);
 }
 
-/* With obj->lock, after first_waiter() queued. */
+/* With the lock of the queue that r is in, or before it is in any. */
 static void start_timer(struct shs_request *r, const struct shs_deadline *d)
 {
 	if (r->timed)
@@ -299,6 +329,17 @@ int shs_request_ticket(struct shs_request *r, struct shs_ticket *t,
 	if (left)
 		take_back(t);
 	return -EIOCBQUEUED;
+}
+
+/* -EBUSY: it waits, and is posted when it has ended.  Else it has. */
+int shs_request_many(struct shs_request *r, struct shs_many_wait *m)
+{
+	r->many = m;
+	r->w.thread = get_pid(r->door.thread);
+	shs_many_prepare(m, r);
+	publish(r, &m->deadline);
+	start_timer(r, &m->deadline);
+	return shs_many_begin(m) ? 0 : -EBUSY;
 }
 
 int shs_requests_init(void)

@@ -6,7 +6,7 @@
  * want to cancel it.
  */
 #include <linux/sched/signal.h>
-#include "shstate.h"
+#include "many.h"
 
 #ifdef SHS_HAVE_URING_CANCELABLE
 
@@ -71,8 +71,20 @@ static int ring_wait(struct shs_object *obj, struct shs_waiter *w, const struct 
 	return -EIOCBQUEUED;
 }
 
+static int ring_many(struct shs_many_wait *m, struct shs_door *door)
+{
+	struct shs_request *r = shs_request_new(m->one[0].obj, door);
+
+	if (!r)
+		return -ENOMEM;
+	if (shs_request_many(r, m) != -EBUSY)
+		finish(r, false, door->issue_flags);
+	return -EIOCBQUEUED;
+}
+
 const struct shs_door_ops shs_ring = {
 	.wait = ring_wait,
+	.many = ring_many,
 	.publish = ring_publish,
 	.post = ring_post,
 };

@@ -320,6 +320,8 @@ static int overtake(struct shs_object *obj, struct shs_waiter *w)
 		return obj->rwlock.upgrader == w->att->id ? 0 : -EPERM;
 	if (list_empty(&obj->queue) || reads_again(w))
 		return 0;
+	if (obj->attempted)		/* the lane is an attempt's, perhaps: as if it were not */
+		return -EBUSY;
 	return lane_holds(w) && w->own_lane && writer_queues(obj) ? -EDEADLK : -EBUSY;
 }
 

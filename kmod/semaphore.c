@@ -139,7 +139,7 @@ static int semaphore_release(struct shs_object *obj, struct shs_waiter *w, bool 
 			return -EOVERFLOW;
 		set_available(obj, available(obj) + w->permits);
 	}
-	shs_trace(obj, SHS_EVENT_RELEASE, w->att->id, w->mode, 0);
+	shs_trace(obj, SHS_EVENT_RELEASE, shs_waiter_id(w), w->mode, 0);
 	return 0;
 }
 

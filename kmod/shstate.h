@@ -102,12 +102,15 @@ int shs_give_back(struct shs_object *obj, struct shs_waiter *w, int result);
 
 struct shs_door;
 struct shs_request;
+struct shs_many_wait;
 
 /* What a door does for a command that waits without its caller. */
 struct shs_door_ops {
 	/* as shs_acquire(); -EIOCBQUEUED: w was copied, and its end is told later */
 	int (*wait)(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d,
 		    struct shs_door *door);
+	/* the same for several; -EIOCBQUEUED: m is the request's */
+	int (*many)(struct shs_many_wait *m, struct shs_door *door);
 	/* r is about to wait */
 	void (*publish)(struct shs_request *r);
 	/* r has ended: in any context, without a lock.  NULL: all waits have a thread. */
@@ -138,10 +141,12 @@ struct shs_request {
 	struct shs_waiter w;
 	struct shs_object *obj;
 	struct shs_ticket *ticket;	/* condvar; then w is not used */
+	struct shs_many_wait *many;	/* of several objects; then neither */
 	struct shs_door door;
 	struct hrtimer timer;
 	struct work_struct work;
 	bool timed;
+	bool expired;			/* its deadline has passed */
 	bool cancelled;			/* by its door, under obj->lock */
 };
 
@@ -173,8 +178,8 @@ void shs_ticket_free(struct shs_ticket *t);
 /* barwait.c */
 long shs_barrier(struct shs_attachment *att, void __user *argp, struct shs_door *door);
 
-/* many.c */
-long shs_many(struct shs_attachment *att, void __user *argp);
+/* many.c, manycall.c */
+long shs_many(struct shs_attachment *att, void __user *argp, struct shs_door *door);
 bool shs_many_cancel(struct super_block *sb, u64 call);
 
 /* op.c */
@@ -217,6 +222,8 @@ int shs_request_start(struct shs_request *r, const struct shs_waiter *w,
 		      const struct shs_deadline *d);
 int shs_request_ticket(struct shs_request *r, struct shs_ticket *t,
 		       const struct shs_deadline *d);
+int shs_request_many(struct shs_request *r, struct shs_many_wait *m);
+void shs_request_work(struct shs_request *r);
 void shs_request_cancel(struct shs_request *r);
 int shs_request_end(struct shs_request *r, bool closed);
 int shs_requests_init(void);

@@ -81,6 +81,7 @@ static const struct rule {
 	{ SHS_IOC_BARRIER, sizeof(struct shs_ioc_barrier),
 	  .state_at = offsetof(struct shs_ioc_barrier, state),
 	  .generation_at = offsetof(struct shs_ioc_barrier, generation) },
+	{ SHS_IOC_MANY, sizeof(struct shs_ioc_many), offsetof(struct shs_ioc_many, notice) },
 };
 
 static const struct rule *find_rule(u32 cmd, bool on_object)

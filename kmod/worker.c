@@ -11,7 +11,7 @@
  * which cannot be asked: this goes by the ring that the wait came by.
  */
 #include <linux/hashtable.h>
-#include "shstate.h"
+#include "many.h"
 
 #ifndef SHS_HAVE_URING_CANCELABLE
 
@@ -105,8 +105,26 @@ static int worker_wait(struct shs_object *obj, struct shs_waiter *w, const struc
 	return shs_door_closed(door->cmd) ? shs_give_back(obj, w, ret) : ret;
 }
 
+static int worker_many(struct shs_many_wait *m, struct shs_door *door)
+{
+	int ret;
+
+	m->may_wait = false;
+	ret = shs_many_run(m);
+	m->may_wait = true;
+	if (ret != -EBUSY)
+		return shs_many_end(m, false);
+	ret = shs_worker_begin(door);
+	if (ret)
+		return ret;
+	ret = shs_many_run(m);
+	shs_worker_end();
+	return ret == -ERESTARTSYS ? ret : shs_many_end(m, shs_door_closed(door->cmd));
+}
+
 const struct shs_door_ops shs_ring = {
 	.wait = worker_wait,
+	.many = worker_many,
 };
 
 #endif

@@ -601,6 +601,39 @@ TEST_F(nth, any_or_all)
 	NTH(-ETIMEDOUT, many(att, 0, 1), NOTHING_TO_UNDO);
 }
 
+/* The same, begun only; the structs are written when it is collected. */
+static int arm_many(const struct shs_att *att, __u32 flags)
+{
+	static struct shs_many_item item[2];
+	static struct shs_ioc_many many;
+
+	for (int i = 0; i < 2; i++)
+		item[i] = (struct shs_many_item){ .fd = att[i].fd };
+	many = (struct shs_ioc_many){
+		.size = sizeof(many), .flags = flags, .items = (unsigned long)item, .nr = 2,
+		.item_size = sizeof(item[0]), .deadline = SHS_FOREVER,
+	};
+	return shs_arm(att[0].fd, SHS_IOC_MANY, &many);
+}
+
+TEST_F(nth, armed)
+{
+	struct shs_ioc_lock lock = SHS_LOCK();
+	struct shs_att att[2];
+
+	for (int i = 0; i < 2; i++)
+		ASSERT_EQ(0, shs_attach(&att[i], see(shs_create(SHS_KIND_MUTEX, SHS_TYPE_U64, 1))));
+	NTH(GOOD, shs_arm(att[0].fd, SHS_IOC_LOCK, &lock),
+	    { shs_collect(att[0].fd); shs_unlock(&att[0]); });
+	NTH(GOOD, arm_many(att, 0), { shs_collect(att[0].fd); shs_unlock(&att[0]); });
+	NTH(GOOD, arm_many(att, SHS_MANY_ALL),
+	    { shs_collect(att[0].fd); shs_unlock(&att[0]); shs_unlock(&att[1]); });
+	ASSERT_EQ(0, arm_many(att, SHS_MANY_ALL));
+	NTH(GOOD, shs_collect(att[0].fd),
+	    { shs_unlock(&att[0]); shs_unlock(&att[1]); arm_many(att, SHS_MANY_ALL); });
+	NTH(-EBUSY, shs_arm(att[0].fd, SHS_IOC_LOCK, &lock), NOTHING_TO_UNDO);
+}
+
 TEST_F(nth, read_lock_and_convert)
 {
 	const struct shs_ioc_lock upgradable = SHS_LOCK(.mode = SHS_MODE_UPGRADABLE);

@@ -4,7 +4,9 @@
  * that nothing is lost when others race with it or die in it.
  */
 #include "shs.h"
+#include <linux/membarrier.h>
 #include <pthread.h>
+#include <sys/syscall.h>
 
 enum { A, B, R, S, O, V, KINDS };	/* mutexes, rwlock, semaphore, once, atomic */
 
@@ -428,6 +430,10 @@ TEST_F(many, refused)
 		{ ITEM(&att[V], .lane = 1), -EINVAL }, { ITEM(&att[V], .permits = 1), -EINVAL },
 		{ ITEM(&att[V], .index = 4), -EINVAL },
 		{ ITEM(&att[V], .expected = 1ULL << 31), -ERANGE },
+		{ ITEM(&att[V], .mode = SHS_OP_AWAIT_GE, .expected = 1ULL << 31), -ERANGE },
+		{ ITEM(&att[V], .mode = SHS_OP_AWAIT_ANY), -EINVAL },
+		{ ITEM(&att[V], .mode = SHS_OP_AWAIT_ANY + 1), -EINVAL },
+		{ ITEM(&att[V], .mode = SHS_OP_AWAIT_GE, .index = 4), -EINVAL },
 		{ { .fd = -1 }, -EBADF }, { { .fd = 1 << 20 }, -EBADF },
 		{ { .fd = fd[B] }, -EINVAL }, { { .fd = STDOUT_FILENO }, -EINVAL },
 	};
@@ -463,14 +469,13 @@ TEST_F(many, refused)
 	EXPECT_FALSE(is_held(fd[B]));
 }
 
-/* A cell, a condvar, a barrier and a counter are not waited for so. */
+/* A cell and a condvar are not waited for so. */
 TEST_F(many, other_kinds)
 {
 	static const struct {
 		__u32 kind, type;
 	} other[] = {
 		{ SHS_KIND_CELL, SHS_TYPE_U64 }, { SHS_KIND_CONDVAR, SHS_TYPE_NONE },
-		{ SHS_KIND_COUNTER, SHS_TYPE_I64 },
 	};
 
 	for (int i = 0; i < ARRAY_SIZE(other); i++) {
@@ -808,6 +813,121 @@ TEST_F(many, scout_is_passed)
 	EXPECT_EQ(0, shs_reap(child));
 	EXPECT_EQ(-EOWNERDEAD, out->ret);	/* as the other left it */
 	EXPECT_EQ(-EOWNERDEAD, out->item[0].result);
+}
+
+/* Nobody is told of a value that is met beside a lock that is not had. */
+TEST_F(many, values)
+{
+	int counter = shs_create(SHS_KIND_COUNTER, SHS_TYPE_I64, 2);
+	struct shs_att *att = self->set.att;
+	int *fd = self->set.fd;
+	struct shs_att c;
+
+	ASSERT_EQ(0, shs_attach(&c, counter));
+	for (int all = 0; all < 2; all++) {
+		struct shs_many_item item[] = {
+			ITEM(&att[V], .index = 1, .mode = SHS_OP_AWAIT_GE, .expected = 5),
+			ITEM(&c, .index = 1, .mode = SHS_OP_AWAIT_EQ, .expected = -3),
+			ITEM(&att[A]),
+		};
+		struct shs_ioc_many many = MANY(item, .flags = (all ? SHS_MANY_ALL : 0) |
+						SHS_MANY_NOWAIT);
+
+		EXPECT_EQ(0, store(fd[V], 1, 4));
+		EXPECT_EQ(0, shs_op(counter, &SHS_OP(RESET, .index = 1)));
+		EXPECT_EQ(0, shs_lock(&att[A]));
+		EXPECT_EQ(-EBUSY, again(&c, &many));
+		EXPECT_EQ(0, store(fd[V], 1, 5));
+		EXPECT_EQ(all ? -EBUSY : 0, again(&c, &many));
+		EXPECT_EQ(0, shs_op(counter, &SHS_OP(ADD, .index = 1, .arg = -3)));
+		EXPECT_EQ(0, store(fd[V], 1, 4));
+		EXPECT_EQ(all ? -EBUSY : 0, again(&c, &many));
+		EXPECT_EQ(all ? 2 : 1, many.index);
+		EXPECT_EQ(0, store(fd[V], 1, 6));
+		EXPECT_EQ(0, shs_unlock(&att[A]));
+		EXPECT_EQ(0, again(&c, &many));
+		EXPECT_EQ(0, many.index);
+		EXPECT_EQ(all, is_held(fd[A]));
+		EXPECT_EQ(0, all ? shs_unlock(&att[A]) : 0);
+		item[1].mode = 0;
+		EXPECT_EQ(-EINVAL, again(&c, &many));
+		item[1].mode = SHS_OP_CHANGED;
+		EXPECT_EQ(-EINVAL, again(&c, &many));
+	}
+}
+
+/* Values are waited for, however they change, and a deadline looks at them once more. */
+TEST_F(many, values_come)
+{
+	struct shs_att *att = self->set.att;
+	int *fd = self->set.fd;
+
+	for (int all = 0; all < 2; all++) {
+		struct outcome *out = OUTCOME(all ? SHS_MANY_ALL : 0, V, O);
+		__s32 *value = (__s32 *)shs_value(&att[V]) + 3;
+		pid_t child;
+
+		EXPECT_EQ(0, store(fd[V], 3, 0));
+		out->item[0].mode = SHS_OP_AWAIT_LE;
+		out->item[0].index = 3;
+		out->item[0].expected = -2;
+		child = waiter(&self->set, out);
+		SHS_AWAIT(fd[V], info.waiters == 1);
+		EXPECT_EQ(0, store(fd[V], 3, -1));
+		EXPECT_EQ(0, notify(fd[V], 3, 1));
+		EXPECT_EQ(1, shs_info(fd[V]).waiters);
+		/* Without a call: whoever changes it says so. */
+		__atomic_store_n(value, -2, __ATOMIC_SEQ_CST);
+		EXPECT_EQ(0, shs_op(fd[V], &SHS_OP(CHANGED, .index = 3)));
+		if (all) {
+			SHS_AWAIT(fd[O], info.waiters == 1);
+			EXPECT_EQ(0, complete(&att[O]));
+		}
+		EXPECT_EQ(0, shs_reap(child));
+		EXPECT_EQ(0, out->ret);
+		EXPECT_EQ(0, out->many.index);
+		EXPECT_EQ(0, shs_info(fd[V]).waiters);
+	}
+}
+
+/* Nobody says so: the deadline finds it, if nothing else does. */
+TEST_F(many, value_at_the_deadline)
+{
+	__s32 *value = (__s32 *)shs_value(&self->set.att[V]);
+	struct outcome *before = OUTCOME(0, V);
+	int fd = self->set.fd[V];
+	pid_t other;
+
+	/* Somebody waits already, so that no look is taken for who comes now. */
+	before->item[0].mode = SHS_OP_AWAIT_GE;
+	before->item[0].index = 1;
+	before->item[0].expected = 1;
+	other = waiter(&self->set, before);
+	SHS_AWAIT(fd, info.waiters == 1);
+	for (int i = 0; i < 2; i++)
+		syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	usleep(50000);
+	for (int all = 0; all < 2; all++) {
+		__u64 at = shs_now(SHS_CLOCK_MONOTONIC) + 300 * SHS_MS;
+		static const int which[] = { V };
+		struct outcome *out = outcome(all ? SHS_MANY_ALL : 0, at, which, 1);
+		bool queued = false, in_time;
+		pid_t child;
+
+		EXPECT_EQ(0, store(fd, 0, 0));
+		out->item[0].mode = SHS_OP_AWAIT_LE;
+		out->item[0].expected = -2;
+		child = waiter(&self->set, out);
+		while (!queued && !shs_is_gone(child)) {
+			queued = shs_info(fd).waiters == 2;
+			sched_yield();
+		}
+		__atomic_store_n(value, -2, __ATOMIC_SEQ_CST);
+		in_time = queued && shs_now(SHS_CLOCK_MONOTONIC) < at;
+		EXPECT_EQ(0, shs_reap(child));
+		EXPECT_EQ(in_time ? 0 : out->ret, out->ret);
+	}
+	EXPECT_EQ(-SIGKILL, shs_kill(other));
 }
 
 /* A recursive mutex that the thread holds can be had once more. */

@@ -337,6 +337,9 @@ static inline int shs_take_notice(unsigned long command, void *argument)
 	case SHS_IOC_ONCE:
 		notice = &((struct shs_ioc_once *)argument)->notice;
 		break;
+	case SHS_IOC_MANY:
+		notice = &((struct shs_ioc_many *)argument)->notice;
+		break;
 	default:
 		return 0;
 	}
@@ -360,7 +363,7 @@ static inline int shs_ring_call(int fd, unsigned long command, void *argument)
 
 	if (!waits && command != SHS_IOC_LOCK && command != SHS_IOC_UNLOCK &&
 	    command != SHS_IOC_CONVERT && command != SHS_IOC_WAIT && command != SHS_IOC_ONCE &&
-	    command != SHS_IOC_RECOVER)
+	    command != SHS_IOC_RECOVER && command != SHS_IOC_MANY)
 		return shs_call(fd, command, argument);
 	ring = shs_own_ring();
 	sqe = io_uring_get_sqe(ring);
@@ -419,6 +422,7 @@ static inline bool shs_call_waits(unsigned long command, const void *argument)
 	const struct shs_ioc_convert *convert = argument;
 	const struct shs_ioc_barrier *barrier = argument;
 	const struct shs_ioc_lock *lock = argument;
+	const struct shs_ioc_many *many = argument;
 	const struct shs_ioc_once *once = argument;
 	const struct shs_ioc_wait *wait = argument;
 	const struct shs_ioc_op *op = argument;
@@ -435,6 +439,8 @@ static inline bool shs_call_waits(unsigned long command, const void *argument)
 		       !(once->flags & SHS_ONCE_NOWAIT);
 	case SHS_IOC_BARRIER:
 		return barrier->cmd == SHS_BARRIER_WAIT;
+	case SHS_IOC_MANY:
+		return !(many->flags & SHS_MANY_NOWAIT);
 	case SHS_IOC_OP:
 		return op->op == SHS_OP_WAIT && !(op->flags & SHS_OP_NOWAIT);
 	}

@@ -961,18 +961,20 @@ int shs_semaphore_available(struct shs_object *semaphore);
 
 /*
  * What to have of one object: a mutex is locked; a rwlock in mode; of a semaphore so many
- * permits are taken; a once is waited for until it is done, an element of an atomic until
- * a notify finds it not equal to expected. What means nothing for the kind is 0.
+ * permits are taken; a once is waited for until it is done, an element of an atomic, or
+ * total of a counter, until it is in the relation condition to expected; without condition,
+ * an atomic's until a notify finds it not equal to expected. What means nothing for the
+ * kind is 0.
  */
 struct shs_wanted {
 	struct shs_object *object;
 	uint32_t mode;		/* rwlock: enum shs_mode */
 	uint32_t permits;	/* semaphore; 0 means 1 */
-	uint32_t index;		/* atomic */
+	uint32_t index;		/* atomic, counter */
 	uint32_t lane;		/* out: of a read lock, for shs_rwlock_read_unlock() */
-	int64_t expected;	/* atomic */
+	int64_t expected;	/* atomic, counter */
 	int32_t status;		/* out: of what was granted: 0, -EOWNERDEAD */
-	uint32_t reserved;	/* 0 */
+	uint32_t condition;	/* atomic, counter: SHS_OP_AWAIT_GE, _LE, _EQ, _NE, _ANY */
 };
 
 /*
@@ -987,11 +989,11 @@ struct shs_wanted {
  * signal handler that runs meanwhile ends no wait; not async-signal-safe. A child holds
  * nothing.
  *
- * -EINVAL	count; an object comes twice; mode, permits, index
+ * -EINVAL	count; an object comes twice; mode, permits, index, condition
  * -EXDEV	an object is of another mount
- * -EOPNOTSUPP	a kind that cannot be waited for so: cell, condvar, counter, barrier
+ * -EOPNOTSUPP	a kind that cannot be waited for so: cell, condvar, barrier
  * -ETIMEDOUT	the deadline passed; nothing is held
- * -EACCES	a handle with SHS_OPEN_RDONLY, but to read, or for a once or an atomic
+ * -EACCES	a handle with SHS_OPEN_RDONLY, but to read, or for a once or a value
  * -ENOTRECOVERABLE	a lock is lost, a once poisoned
  * -ENOTTY	the module is older than SHS_FEATURE_MANY
  * and those of shs_object_attach()

@@ -109,6 +109,10 @@ struct shs_call {
 		struct shs_ioc_once once;
 		struct shs_ioc_op op;
 		struct shs_ioc_cancel cancel;
+		struct {
+			struct shs_ioc_many request;
+			struct shs_wanted *list;
+		} many;
 		uint64_t room[16];
 	} request;
 };
@@ -143,6 +147,15 @@ int shs_prep_atomic_await(struct io_uring_sqe *sqe, struct shs_call *call,
 int shs_prep_counter_await(struct io_uring_sqe *sqe, struct shs_call *call,
 			   struct shs_object *counter, uint32_t index, uint32_t condition,
 			   int64_t argument, struct shs_deadline deadline);
+
+/*
+ * shs_call_end(): as shs_wait_any(), as shs_wait_all(). list, and items, which is room for
+ * count of them, stay where they are until then. With an error shs_call_end() is not called.
+ */
+int shs_prep_wait_any(struct io_uring_sqe *sqe, struct shs_call *call, struct shs_wanted *list,
+		      struct shs_many_item *items, uint32_t count, struct shs_deadline deadline);
+int shs_prep_wait_all(struct io_uring_sqe *sqe, struct shs_call *call, struct shs_wanted *list,
+		      struct shs_many_item *items, uint32_t count, struct shs_deadline deadline);
 
 /*
  * A critical section as one chain of entries with IOSQE_IO_LINK: a lock as above, then

@@ -80,6 +80,10 @@ int shs_is_held(int status);
  * await.c: the operation that waits for a value, -EINVAL or -EOPNOTSUPP; whoever calls
  * shs_tell_of_change() (shstate_fast.h) has changed one.
  */
+int shs_many_fill(struct shs_ioc_many *request, struct shs_many_item *item,
+		  struct shs_wanted *list, uint32_t count, uint32_t flags,
+		  struct shs_deadline deadline);
+int shs_many_end(const struct shs_ioc_many *request, struct shs_wanted *list, int ret);
 int shs_await_fill(struct shs_ioc_op *op, const struct shs_object *object, uint32_t kind,
 		   uint32_t index, uint32_t condition, int64_t argument,
 		   struct shs_deadline deadline);

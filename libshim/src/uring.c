@@ -24,6 +24,7 @@ enum what {
 	WHAT_ONCE,
 	WHAT_UNLOCK,		/* what call->lock has locked */
 	WHAT_VALUE,
+	WHAT_MANY,
 };
 
 int shs_uring_features(const struct shs_object *object)
@@ -246,6 +247,35 @@ int shs_prep_counter_await(struct io_uring_sqe *sqe, struct shs_call *call,
 			  deadline);
 }
 
+static int prep_many(struct io_uring_sqe *sqe, struct shs_call *call, struct shs_wanted *list,
+		     struct shs_many_item *items, uint32_t count, uint32_t flags,
+		     struct shs_deadline deadline)
+{
+	struct shs_ioc_many *many = &start(call, NULL, WHAT_MANY)->request.many.request;
+	int ret = shs_many_fill(many, items, list, count, flags, deadline);
+
+	if (!ret) {
+		call->object = list[0].object;
+		call->request.many.list = list;
+		ret = prep(sqe, call, SHS_IOC_MANY);
+	}
+	if (ret)		/* nor is its end any */
+		call->what = WHAT_NOTHING;
+	return ret ? refuse(sqe, ret) : 0;
+}
+
+int shs_prep_wait_any(struct io_uring_sqe *sqe, struct shs_call *call, struct shs_wanted *list,
+		      struct shs_many_item *items, uint32_t count, struct shs_deadline deadline)
+{
+	return prep_many(sqe, call, list, items, count, 0, deadline);
+}
+
+int shs_prep_wait_all(struct io_uring_sqe *sqe, struct shs_call *call, struct shs_wanted *list,
+		      struct shs_many_item *items, uint32_t count, struct shs_deadline deadline)
+{
+	return prep_many(sqe, call, list, items, count, SHS_MANY_ALL, deadline);
+}
+
 int shs_prep_held_op(struct io_uring_sqe *sqe, struct shs_object *object, struct shs_ioc_op *op)
 {
 	int fd = object->ops->owner_fd(object);
@@ -295,7 +325,8 @@ int shs_call_cancel(const struct shs_call *wait)
 		.addr = (uintptr_t)&wait->request,
 	};
 
-	return wait->object->ops->call(wait->object, SHS_IOC_CANCEL, &cancel);
+	return wait->object ? wait->object->ops->call(wait->object, SHS_IOC_CANCEL, &cancel) :
+			      -ENOENT;
 }
 
 static int end_lock(struct shs_call *call, int result, uint32_t notice)
@@ -347,6 +378,14 @@ static int end_once(struct shs_call *call, int result)
 	return result ? result : runs;
 }
 
+static int end_many(struct shs_call *call, int result)
+{
+	struct shs_ioc_many *many = &call->request.many.request;
+	int status = !result && many->notice ? -EOWNERDEAD : result;
+
+	return shs_many_end(many, call->request.many.list, status);
+}
+
 int shs_call_end(struct shs_call *call, int result)
 {
 	switch ((enum what)call->what) {
@@ -360,6 +399,8 @@ int shs_call_end(struct shs_call *call, int result)
 		return end_wait(call, result);
 	case WHAT_ONCE:
 		return end_once(call, result);
+	case WHAT_MANY:
+		return end_many(call, result);
 	case WHAT_VALUE:
 	case WHAT_NOTHING:
 		break;
@@ -383,6 +424,8 @@ static unsigned int command_of(const struct shs_call *call)
 		return SHS_IOC_ONCE;
 	case WHAT_VALUE:
 		return SHS_IOC_OP;
+	case WHAT_MANY:
+		return SHS_IOC_MANY;
 	case WHAT_UNLOCK:
 	case WHAT_NOTHING:
 		break;
@@ -431,6 +474,9 @@ static void fill_in(struct shs_call *call, const struct shs_ioc_collect *collect
 		break;
 	case WHAT_VALUE:
 		call->request.op.result = collect->result;
+		break;
+	case WHAT_MANY:
+		call->request.many.request.notice = notice;
 		break;
 	case WHAT_UNLOCK:
 	case WHAT_NOTHING:

@@ -16,8 +16,9 @@ static const char help[] =
 	"  rwlock                 its write lock; NAME:read, NAME:upgradable\n"
 	"  semaphore              a permit; NAME:N, so many\n"
 	"  once                   that it is done\n"
-	"  atomic NAME:[INDEX]!=EXPECTED\n"
-	"                         that a notify finds the element (INDEX 0 by default) to be another\n\n"
+	"  atomic, counter NAME:[INDEX]RELATION\n"
+	"                         an element (0 by default) in relation to a number: '>=5', '<=5',\n"
+	"                         '==5', '!=5'\n\n"
 	"  -A, --any            the first that comes free; its name is printed, or if there is a\n"
 	"                       COMMAND in its environment as SHSTATE_ANY\n"
 	"  -a, --all            all at one moment; until then none of them is held\n"
@@ -27,7 +28,8 @@ static const char help[] =
 	"too long; 2, with COMMAND 125, trouble.\n\n"
 	"Example:\n"
 	"  shstate wait --all fork1 fork2 -- eat\n"
-	"  shstate wait --any printer1 printer2 -- sh -c 'print to $SHSTATE_ANY'\n";
+	"  shstate wait --any printer1 printer2 -- sh -c 'print to $SHSTATE_ANY'\n"
+	"  shstate wait --any 'jobs:>=1000' stopping\n";
 
 struct list {
 	char **names;			/* as they were given */
@@ -55,17 +57,32 @@ static bool parse_mode(const char *name, const char *what, struct shs_wanted *wa
 	return true;
 }
 
+static const struct relation {
+	char sign[3];
+	uint32_t condition;
+} relations[] = {
+	{ ">=", SHS_OP_AWAIT_GE }, { "<=", SHS_OP_AWAIT_LE },
+	{ "==", SHS_OP_AWAIT_EQ }, { "!=", SHS_OP_AWAIT_NE },
+};
+
 static bool parse_condition(const char *name, char *what, struct shs_wanted *wanted)
 {
-	char *expected = what ? strstr(what, "!=") : NULL;
+	const struct relation *r;
+	char *sign = NULL;
 
-	if (!expected) {
-		complain("%s: say of an atomic what it is now, as %s:!=0", name, name);
+	for (r = relations; r < relations + sizeof(relations) / sizeof(*r); r++) {
+		sign = what ? strstr(what, r->sign) : NULL;
+		if (sign)
+			break;
+	}
+	if (!sign) {
+		complain("%s: say which value to wait for, as '%s:>=1'", name, name);
 		return false;
 	}
-	*expected = 0;
+	*sign = 0;
+	wanted->condition = r->condition;
 	return (!*what || parse_index(name, wanted->object, what, &wanted->index)) &&
-	       parse_number(wanted->object->type, expected + 2, &wanted->expected);
+	       parse_number(wanted->object->type, sign + 2, &wanted->expected);
 }
 
 static bool parse_what(const char *name, char *what, struct shs_wanted *wanted)
@@ -76,6 +93,7 @@ static bool parse_what(const char *name, char *what, struct shs_wanted *wanted)
 	case SHS_KIND_RWLOCK:
 		return parse_mode(name, what, wanted);
 	case SHS_KIND_ATOMIC:
+	case SHS_KIND_COUNTER:
 		return parse_condition(name, what, wanted);
 	case SHS_KIND_SEMAPHORE:
 		if (what && !parse_number(SHS_TYPE_U32, what, &permits))

@@ -116,7 +116,7 @@ struct shs_ioc_abi {
 #define SHS_FEATURE_ASYNC	(1ULL << 4)	/* such a wait needs no thread of the kernel's */
 #define SHS_FEATURE_AWAIT	(1ULL << 5)	/* SHS_OP_AWAIT_GE and the like, SHS_OP_CHANGED */
 #define SHS_FEATURE_ARM		(1ULL << 6)	/* SHS_IOC_ARM: waits by poll, epoll and select */
-#define SHS_FEATURE_MANY	(1ULL << 7)	/* SHS_IOC_MANY */
+#define SHS_FEATURE_MANY	(1ULL << 7)	/* SHS_IOC_MANY, by every door */
 
 /* flags of SHS_IOC_INIT */
 #define SHS_INIT_FIFO		(1U << 0)	/* mutex, semaphore: strict queue order */
@@ -295,7 +295,7 @@ struct shs_ioc_cancel {
 
 /*
  * SHS_IOC_ARM on an attachment: begins the wait that command, which is SHS_IOC_LOCK,
- * CONVERT, WAIT, ONCE, BARRIER or (SHS_OP_WAIT) OP, would sleep in with the struct at
+ * CONVERT, WAIT, ONCE, BARRIER, MANY or (SHS_OP_WAIT) OP, would sleep in with the struct at
  * addr, and returns.  Any other command is -EOPNOTSUPP; what of these does not wait,
  * NOWAIT too, is -EINVAL.  With an error nothing was begun.  The struct is copied; addr
  * is what SHS_IOC_CANCEL takes.  One wait at a time: -EBUSY until it was collected.
@@ -645,18 +645,20 @@ struct shs_ioc_barrier {
  * rwlock	the lock in mode; to read, lane counts it
  * semaphore	permits of it
  * once		that it is done
- * atomic	that a notify finds element index not equal to expected, as SHS_OP_WAIT
+ * atomic	that a notify finds element index not equal to expected, as SHS_OP_WAIT; or
+ *		that it is in relation mode (SHS_OP_AWAIT_*) to expected
+ * counter	that total index is in relation mode to expected
  *
  * The other kinds are -EOPNOTSUPP.  Fields that mean nothing for the kind must be 0.
  */
 struct shs_many_item {
 	__s32 fd;		/* attachment, of the caller's process, of the mount */
-	__u32 mode;		/* enum shs_mode: rwlock; else 0 */
+	__u32 mode;		/* rwlock: enum shs_mode; value: SHS_OP_AWAIT_*; else 0 */
 	__u32 flags;		/* SHS_LOCK_RECURSIVE, SHS_LOCK_NO_UNDO, as of SHS_IOC_LOCK */
 	__u32 lane;		/* as of struct shs_ioc_lock */
 	__u32 permits;		/* as of struct shs_ioc_lock */
-	__u32 index;		/* atomic */
-	__u64 expected;		/* atomic */
+	__u32 index;		/* atomic, counter */
+	__u64 expected;		/* atomic, counter */
 	__s32 result;		/* out; must be zero on entry: 0, or -EOWNERDEAD with the lock */
 	__u32 pad;
 };
@@ -670,11 +672,14 @@ struct shs_many_item {
  * of the others.
  * SHS_MANY_ALL: all of them at one moment, and nothing before that.  Who waits so queues at
  * one that is busy, and when that comes free is told, not served: as long as others see to
- * it that never all are free at once, it waits on.  A condition (once, atomic) was true
+ * it that never all are free at once, it waits on.  A condition (once, value) was true
  * while all locks were held.
  *
  * 0 or -EOWNERDEAD: granted; with the latter result says of which the last owner died.
  * After any other error nothing is held, and index says for which item, if it was for one.
+ *
+ * By io_uring and by SHS_IOC_ARM as well; then this struct and the items must stay until the
+ * completion was seen, or until SHS_IOC_COLLECT, which write index and results there.
  */
 struct shs_ioc_many {
 	__u32 size;

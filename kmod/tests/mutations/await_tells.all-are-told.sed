@@ -1,3 +1,3 @@
 # in await.c
 # Only those whose condition is met.
-/^u32 shs_await_tell/,/^}/ s/if \(!is_met\(obj, w, now\)\)/if (0)/
+/^u32 shs_await_tell/,/^}/ s/!is_met\(obj, w, now\) \|\| //
