@@ -86,8 +86,11 @@ static int end(struct wait *w)
 	struct io_uring_cqe *cqe;
 	int ret;
 
-	if (!w->by_ring)
-		return shs_polled(w->att[P].fd, -1) & POLLIN ? shs_collect(w->att[P].fd) : -EIO;
+	if (!w->by_ring) {
+		while (!(shs_polled(w->att[P].fd, -1) & POLLIN))
+			sched_yield();	/* POLLHUP alone: it is about to end */
+		return shs_collect(w->att[P].fd);
+	}
 	if (shs_uring_wait(&w->ring, &cqe))
 		return -EIO;
 	ret = cqe->res;
