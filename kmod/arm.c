@@ -29,7 +29,7 @@
  */
 #include <linux/poll.h>
 #include <linux/wait.h>
-#include "many.h"
+#include "shstate.h"
 
 /* Nothing was armed: it is now. */
 static bool begin(struct shs_attachment *att)
@@ -97,34 +97,17 @@ static void arm_post(struct shs_request *r)
 static int arm_wait(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d,
 		    struct shs_door *door)
 {
-	struct shs_request *r;
-
 	if (!d)
 		return -EINVAL;
-	r = shs_request_new(obj, door);
-	if (!r)
-		return -ENOMEM;
 	w->armed = door->att;
-	if (shs_request_start(r, w, d) != -EBUSY)
-		arm_post(r);
-	return -EIOCBQUEUED;
-}
-
-static int arm_many(struct shs_many_wait *m, struct shs_door *door)
-{
-	struct shs_request *r = shs_request_new(m->one[0].obj, door);
-
-	if (!r)
-		return -ENOMEM;
-	if (shs_request_many(r, m) != -EBUSY)
-		arm_post(r);
-	return -EIOCBQUEUED;
+	return shs_request_wait(obj, w, d, door);
 }
 
 static const struct shs_door_ops arm_door = {
 	.wait = arm_wait,
-	.many = arm_many,
+	.many = shs_request_many,
 	.publish = arm_publish,
+	.at_once = arm_post,
 	.post = arm_post,
 };
 

@@ -55,36 +55,11 @@
  * What others hold in turns, never all of it free at once, is waited for without end: to
  * keep what is free until the rest comes would be to hold while waiting.
  *
- * Steps.  A call begins, and while it waits each ring of the bell, and what else may end
- * it, is one step more.  A thread that sleeps runs them itself.  By a request (request.c)
- * the first is run by who starts it and the others, one at a time, by its work, which is
- * queued by the deadline, a cancellation, or a waiter that was settled and is told so.
- * The work does nothing before the first step is over (begun), which then looks whether
- * another is due.  The request is posted by the step after which ret is final and nobody
- * is about to tell a waiter any more (untold), for that uses it:
- *
- *   who settles item 0                      step
- *   lock; settled; unlock
- *                                           ends; item 0 is off its queue, but untold: 1
- *   told: m->lock: untold: 0, the work
- *     is queued; unlock
- *                                           untold: 0: posted
- *
- * For the same reason a scout does not queue again before it was told.  After over, which
- * the request's end sets under m->lock, only its timer queues the work, which it stops then.
- *
  * An item keeps its object, and looks for its attachment by the id, under the object's
  * lock.  So no descriptor is kept open by a wait that nobody waits for any more.  The end
  * of an attachment ends the wait when that has a waiter by it, or comes to try it.
  */
-#include <linux/file.h>
-#include <linux/sched/signal.h>
 #include "many.h"
-
-static bool is_grant(int ret)
-{
-	return !ret || ret == -EOWNERDEAD;
-}
 
 static struct shs_many_wait *wait_of(const struct shs_many_one *it)
 {
@@ -128,10 +103,19 @@ static int try(struct shs_many_one *it, struct shs_wakes *wakes)
 	return find(it, wakes) ? shs_try_alive(it->obj, &it->w, wakes) : -ENXIO;
 }
 
+/* Those whom it kept waiting are served first. */
+static void unlock(struct shs_many_one *it, struct shs_wakes *wakes)
+	__releases(&it->obj->lock)
+{
+	shs_pass(it->obj, wakes);
+	spin_unlock(&it->obj->lock);
+	shs_wakes_flush(wakes);
+}
+
 /* Unless it has ended with its attachment.  Permits that were nobody's go back all the same. */
 static void give_back(struct shs_many_one *it, struct shs_wakes *wakes)
 {
-	if (is_grant(it->w.result) && (find(it, wakes) || it->w.no_undo))
+	if (shs_is_grant(it->w.result) && (find(it, wakes) || it->w.no_undo))
 		shs_undo_grant(it->obj, &it->w, it->w.result, wakes);
 	it->had = false;
 }
@@ -174,7 +158,6 @@ static void enqueue(struct shs_many_one *it)
 	shs_enqueue(it->obj, &it->w);
 }
 
-/* Whom that kept waiting is served. */
 static void leave_queue(struct shs_many_one *it)
 {
 	struct shs_wakes wakes = { };
@@ -184,9 +167,7 @@ static void leave_queue(struct shs_many_one *it)
 		shs_dequeue(it->obj, &it->w);
 		add_untold(wait_of(it), -1);
 	}
-	shs_pass(it->obj, &wakes);
-	spin_unlock(&it->obj->lock);
-	shs_wakes_flush(&wakes);
+	unlock(it, &wakes);
 }
 
 /* What it was granted goes on to the next. */
@@ -199,12 +180,10 @@ static void undo(struct shs_many_one *it)
 	spin_lock(&it->obj->lock);
 	hlist_del_init(&it->w.unclaimed);
 	give_back(it, &wakes);
-	shs_pass(it->obj, &wakes);
-	spin_unlock(&it->obj->lock);
-	shs_wakes_flush(&wakes);
+	unlock(it, &wakes);
 }
 
-static void undo_all(struct shs_many_wait *m)
+void shs_many_undo(struct shs_many_wait *m)
 {
 	u32 i;
 
@@ -228,15 +207,13 @@ static int take_one(struct shs_many_one *it)
 
 	spin_lock(&it->obj->lock);
 	ret = try(it, &wakes);
-	if (is_grant(ret)) {
+	if (shs_is_grant(ret)) {
 		have(it, ret);
 		leave_unclaimed(it);
 	} else if (ret == -EBUSY && it->obj->attempted) {
 		ret = -EINPROGRESS;
 	}
-	shs_pass(it->obj, &wakes);
-	spin_unlock(&it->obj->lock);
-	shs_wakes_flush(&wakes);
+	unlock(it, &wakes);
 	return ret;
 }
 
@@ -264,7 +241,7 @@ static int queue_one(struct shs_many_wait *m, struct shs_many_one *it)
 	if (ret == -EBUSY) {
 		expect_claim(it);
 		enqueue(it);
-	} else if (is_grant(ret)) {
+	} else if (shs_is_grant(ret)) {
 		have(it, ret);
 		if (win(m, &it->w)) {
 			leave_unclaimed(it);
@@ -273,9 +250,7 @@ static int queue_one(struct shs_many_wait *m, struct shs_many_one *it)
 			ret = -EALREADY;
 		}
 	}
-	shs_pass(it->obj, &wakes);
-	spin_unlock(&it->obj->lock);
-	shs_wakes_flush(&wakes);
+	unlock(it, &wakes);
 	return ret;
 }
 
@@ -321,7 +296,7 @@ static int end_any(struct shs_many_wait *m, int ret)
 	if (m->many.winner == &m->many.bell)
 		return m->queued < m->nr && ret != -EALREADY ? ret : find_error(m, ret);
 	it = container_of(m->many.winner, struct shs_many_one, w);
-	it->had = is_grant(it->w.result);
+	it->had = shs_is_grant(it->w.result);
 	m->index = it - m->one;
 	return it->w.result;
 }
@@ -382,14 +357,12 @@ static int attempt_one(struct shs_many_wait *m, struct shs_many_one *it)
 	if (ret == -EBUSY && m->may_wait) {
 		m->scout = it;
 		enqueue(it);
-	} else if (is_grant(ret)) {
+	} else if (shs_is_grant(ret)) {
 		have(it, ret);
 		it->marked = !it->condition;
 		it->obj->attempted |= it->marked;
 	}
-	shs_pass(it->obj, &wakes);
-	spin_unlock(&it->obj->lock);
-	shs_wakes_flush(&wakes);
+	unlock(it, &wakes);
 	return ret;
 }
 
@@ -419,9 +392,7 @@ static void end_one(struct shs_many_one *it, bool granted)
 		it->w.result = -ENXIO;
 	it->obj->attempted = false;
 	it->marked = false;
-	shs_pass(it->obj, &wakes);
-	spin_unlock(&it->obj->lock);
-	shs_wakes_flush(&wakes);
+	unlock(it, &wakes);
 }
 
 /* Of all locks or of all conditions: 0 if it has all of them. */
@@ -434,7 +405,7 @@ static int attempt_these(struct shs_many_wait *m, bool conditions)
 		if (m->one[i].condition != conditions)
 			continue;
 		ret = attempt_one(m, &m->one[i]);
-		if (!is_grant(ret)) {
+		if (!shs_is_grant(ret)) {
 			m->index = i;
 			return ret;
 		}
@@ -554,229 +525,18 @@ bool shs_many_cancel(struct super_block *sb, u64 call)
 	return found;
 }
 
-/* ---- steps ---- */
+/* ---- both ---- */
 
-static int begin(struct shs_many_wait *m)
+/* True: it waits, for the bell.  Else ret is how it ended. */
+bool shs_many_first(struct shs_many_wait *m)
 {
-	return m->many.all ? attempt_or_end(m) : begin_any(m);
+	m->ret = m->many.all ? attempt_or_end(m) : begin_any(m);
+	return m->ret == -EBUSY && m->may_wait;
 }
 
-static int resume(struct shs_many_wait *m, int why)
+/* The bell has rung, or why it ends; the same. */
+bool shs_many_next(struct shs_many_wait *m, int why)
 {
-	return m->many.all ? resume_all(m, why) : resume_any(m, why);
-}
-
-/* By the caller, who sleeps; its end is the caller's too. */
-int shs_many_run(struct shs_many_wait *m)
-{
-	m->ret = begin(m);
-	while (m->ret == -EBUSY && m->may_wait)
-		m->ret = resume(m, shs_sleep(&m->many.bell, &m->deadline));
-	if (is_grant(m->ret) && fatal_signal_pending(current)) {
-		undo_all(m);
-		m->ret = -ERESTARTSYS;
-	}
-	return m->ret;
-}
-
-/*
- * The end of the attachment that it is armed on ends it as if it waited there too, and takes
- * what it was granted, until it is collected.  The bell is told of it, by who has taken it
- * from there; so m stays until then.
- */
-static int watch_door(struct shs_many_wait *m)
-{
-	struct shs_attachment *att = m->request->door.att;
-
-	if (!att)
-		return 0;
-	spin_lock(&att->obj->lock);
-	m->watches = att->state == SHS_ATT_LIVE;
-	if (m->watches)
-		att->many = &m->many;
-	spin_unlock(&att->obj->lock);
-	return m->watches ? 0 : -ENXIO;
-}
-
-static void unwatch_door(struct shs_many_wait *m)
-{
-	struct shs_attachment *att = m->request->door.att;
-	bool there;
-
-	spin_lock(&att->obj->lock);
-	there = att->many;
-	att->many = NULL;
-	spin_unlock(&att->obj->lock);
-	if (!there)
-		wait_for_completion(&m->told);
-}
-
-static void door_ended(struct shs_waiter *bell)
-{
-	struct shs_many_wait *m = container_of(bell, struct shs_many_wait, many.bell);
-
-	WRITE_ONCE(m->orphaned, true);
-	shs_request_work(m->request);
-	complete(&m->told);
-}
-
-static int why_it_ends(const struct shs_many_wait *m)
-{
-	if (READ_ONCE(m->request->cancelled))
-		return -ECANCELED;
-	if (READ_ONCE(m->orphaned))
-		return -ENXIO;
-	return READ_ONCE(m->request->expired) ? -ETIMEDOUT : 0;
-}
-
-static bool is_step_due(const struct shs_many_wait *m)
-{
-	return m->ret == -EBUSY && (READ_ONCE(m->many.bell.kicked) || why_it_ends(m));
-}
-
-static bool ends(struct shs_many_wait *m)
-{
-	bool ends = m->ret != -EBUSY && !m->untold && !m->posted;
-
-	lockdep_assert_held(&m->lock);
-	m->posted |= ends;
-	return ends;
-}
-
-/* The first step.  True, as from one of the steps: it ended, and its request is to be posted. */
-bool shs_many_begin(struct shs_many_wait *m)
-{
-	int ret = watch_door(m) ?: begin(m);
-	bool ended;
-
-	spin_lock(&m->lock);
-	m->ret = ret;
-	m->begun = true;
-	ended = ends(m);
-	if (is_step_due(m) || m->orphaned)
-		shs_request_work(m->request);	/* which came too early */
-	spin_unlock(&m->lock);
-	return ended;
-}
-
-/* By the request's work, which runs one at a time. */
-bool shs_many_step(struct shs_many_wait *m)
-{
-	bool begun, ended;
-
-	spin_lock(&m->lock);
-	begun = m->begun;
-	spin_unlock(&m->lock);
-	if (!begun)
-		return false;
-	if (is_step_due(m))
-		m->ret = resume(m, why_it_ends(m));
-	if (READ_ONCE(m->orphaned) && is_grant(m->ret)) {
-		undo_all(m);
-		m->ret = -ENXIO;
-	}
-	spin_lock(&m->lock);
-	ended = ends(m);
-	spin_unlock(&m->lock);
-	return ended;
-}
-
-/* Another step, unless it is over. */
-void shs_many_wake(struct shs_many_wait *m)
-{
-	spin_lock(&m->lock);
-	if (!m->over)
-		shs_request_work(m->request);
-	spin_unlock(&m->lock);
-}
-
-static void settled(struct shs_waiter *w)
-{
-	struct shs_many_wait *m = container_of(w->many, struct shs_many_wait, many);
-
-	spin_lock(&m->lock);
-	m->untold--;
-	shs_request_work(m->request);
-	spin_unlock(&m->lock);
-}
-
-/* As a request, which has its thread and its work. */
-void shs_many_prepare(struct shs_many_wait *m, struct shs_request *r)
-{
-	u32 i;
-
-	m->request = r;
-	m->ret = -EBUSY;
-	m->many.bell.done = door_ended;
-	for (i = 0; i < m->nr; i++) {
-		m->one[i].w.task = NULL;
-		m->one[i].w.done = settled;
-	}
-}
-
-/* ---- the end ---- */
-
-/* An error that came after the grant, by the end of an attachment; else 0. */
-static int claim(struct shs_many_wait *m)
-{
-	struct shs_many_one *it;
-	int ret = 0;
-	u32 i;
-
-	for (i = 0; i < m->nr; i++) {
-		it = &m->one[i];
-		if (!it->had)
-			continue;
-		spin_lock(&it->obj->lock);
-		hlist_del_init(&it->w.unclaimed);
-		if (!is_grant(it->w.result) && !ret) {
-			m->index = i;
-			ret = it->w.result;
-		}
-		spin_unlock(&it->obj->lock);
-	}
-	return ret;
-}
-
-/* To the caller's memory, in his address space.  Committed: what fails is lost to himself. */
-static void reply(const struct shs_many_wait *m)
-{
-	const struct shs_many_one *it;
-
-	put_user(m->index, &m->user->index);
-	for (it = m->one; it < m->one + m->nr; it++)
-		if (it->had)
-			put_user(it->w.result, &shs_many_user_item(m, it - m->one)->result);
-}
-
-/* How it ended; closed: nobody is there who could be told or granted anything. */
-int shs_many_end(struct shs_many_wait *m, bool closed)
-{
-	int ret = is_grant(m->ret) ? claim(m) ?: m->ret : m->ret;
-
-	if (closed || !is_grant(ret))
-		undo_all(m);
-	if (!closed)
-		reply(m);
-	return closed && is_grant(ret) ? -ECANCELED : ret;
-}
-
-/* Nobody but its timer asks for a step any more. */
-void shs_many_over(struct shs_many_wait *m)
-{
-	if (m->watches)
-		unwatch_door(m);
-	spin_lock(&m->lock);
-	m->over = true;
-	spin_unlock(&m->lock);
-}
-
-void shs_many_free(struct shs_many_wait *m)
-{
-	u32 i;
-
-	for (i = 0; i < m->nr; i++)
-		if (m->one[i].file)
-			fput(m->one[i].file);
-	kvfree(m);
+	m->ret = m->many.all ? resume_all(m, why) : resume_any(m, why);
+	return m->ret == -EBUSY && m->may_wait;
 }

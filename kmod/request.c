@@ -2,7 +2,8 @@
 /*
  * Waits that no thread sleeps for, whatever door they came by.
  *
- *   start               the door says who may end it (publish); queued, its timer started
+ *   start               the door says who may end it (publish); queued, its timer started;
+ *                       or it ends at once, in its caller
  *   settled, once, by   a grant, an error of the object, the deadline (expire), CANCEL, the
  *                       end of the attachment, or the door (shs_request_cancel): off the
  *                       queue, and posted
@@ -22,7 +23,7 @@
  *           lock; queued? settle
  *   (io_uring: again, until it ended)   end: cancelled: gives it back
  *
- * A wait for several objects (many.c) is posted by a step of it, which the deadline and the
+ * A wait for several objects (manystep.c) is posted by a step of it, which the deadline and the
  * door only ask for: it leaves the queues itself.
  *
  * A wait at a condvar has two waiters, one after the other: its ticket's w, and again for
@@ -47,7 +48,7 @@ static struct workqueue_struct *deadlines;
 static void stop_timer(struct shs_request *r)
 {
 	if (r->many)
-		shs_many_over(r->many);
+		shs_many_leave_door(r->many);
 	if (r->timed)
 		hrtimer_cancel(&r->timer);
 	if (r->timed || r->many)
@@ -62,11 +63,6 @@ void shs_request_free(struct shs_request *r)
 		shs_many_free(r->many);
 	put_pid(r->w.thread);
 	kfree(r);
-}
-
-static bool is_grant(int result)
-{
-	return !result || result == -EOWNERDEAD;
 }
 
 /* What it was granted last, or why not; closed: that has nobody to go to, and is given back. */
@@ -94,7 +90,7 @@ int shs_request_end(struct shs_request *r, bool closed)
 		return shs_many_end(r->many, closed);
 	ret = take_grant(r, closed);
 	if (r->ticket)
-		ended = shs_ticket_leave(r->ticket, !is_grant(ret));
+		ended = shs_ticket_leave(r->ticket, !shs_is_grant(ret));
 	if (r->ticket && ret == -EBUSY)
 		ret = -ENOLCK;		/* what it had released it could not take back */
 	return ret ?: ended;
@@ -289,9 +285,8 @@ static int enter(struct shs_request *r, const struct shs_deadline *d)
 	return ret;
 }
 
-/* As w waits.  -EBUSY: queued, and posted when it ended.  Else it has, with w.result. */
-int shs_request_start(struct shs_request *r, const struct shs_waiter *w,
-		      const struct shs_deadline *d)
+/* -EBUSY: queued, and posted when it ended.  Else it has, with w.result. */
+static int start(struct shs_request *r, const struct shs_waiter *w, const struct shs_deadline *d)
 {
 	r->w = *w;
 	r->w.task = NULL;
@@ -303,6 +298,36 @@ int shs_request_start(struct shs_request *r, const struct shs_waiter *w,
 	INIT_LIST_HEAD(&r->w.node);
 	publish(r, d);
 	return enter(r, d);
+}
+
+/* As w would wait, of which it is a copy.  -EIOCBQUEUED, or -ENOMEM. */
+int shs_request_wait(struct shs_object *obj, const struct shs_waiter *w,
+		     const struct shs_deadline *d, struct shs_door *door)
+{
+	struct shs_request *r = shs_request_new(obj, door);
+
+	if (!r)
+		return -ENOMEM;
+	if (start(r, w, d) != -EBUSY)
+		door->ops->at_once(r);
+	return -EIOCBQUEUED;
+}
+
+/* The same for several: m is the request's now. */
+int shs_request_many(struct shs_many_wait *m, struct shs_door *door)
+{
+	struct shs_request *r = shs_request_new(m->one[0].obj, door);
+
+	if (!r)
+		return -ENOMEM;
+	r->many = m;
+	r->w.thread = get_pid(r->door.thread);
+	shs_many_prepare(m, r);
+	publish(r, &m->deadline);
+	start_timer(r, &m->deadline);
+	if (shs_many_begin(m))
+		door->ops->at_once(r);
+	return -EIOCBQUEUED;
 }
 
 /* The ticket is queued, or was settled already, and the mutex is released. */
@@ -329,17 +354,6 @@ int shs_request_ticket(struct shs_request *r, struct shs_ticket *t,
 	if (left)
 		take_back(t);
 	return -EIOCBQUEUED;
-}
-
-/* -EBUSY: it waits, and is posted when it has ended.  Else it has. */
-int shs_request_many(struct shs_request *r, struct shs_many_wait *m)
-{
-	r->many = m;
-	r->w.thread = get_pid(r->door.thread);
-	shs_many_prepare(m, r);
-	publish(r, &m->deadline);
-	start_timer(r, &m->deadline);
-	return shs_many_begin(m) ? 0 : -EBUSY;
 }
 
 int shs_requests_init(void)

@@ -6,7 +6,7 @@
  * want to cancel it.
  */
 #include <linux/sched/signal.h>
-#include "many.h"
+#include "shstate.h"
 
 #ifdef SHS_HAVE_URING_CANCELABLE
 
@@ -55,37 +55,24 @@ void shs_ring_cancel(struct io_uring_cmd *cmd)
 	shs_request_cancel(*request_of(cmd));
 }
 
+static void ring_at_once(struct shs_request *r)
+{
+	finish(r, false, r->door.issue_flags);
+}
+
 static int ring_wait(struct shs_object *obj, struct shs_waiter *w, const struct shs_deadline *d,
 		     struct shs_door *door)
 {
 	int ret = shs_first_try(obj, w, door);
-	struct shs_request *r;
 
-	if (ret != -EBUSY || !d)
-		return ret;
-	r = shs_request_new(obj, door);
-	if (!r)
-		return -ENOMEM;
-	if (shs_request_start(r, w, d) != -EBUSY)
-		finish(r, false, door->issue_flags);
-	return -EIOCBQUEUED;
-}
-
-static int ring_many(struct shs_many_wait *m, struct shs_door *door)
-{
-	struct shs_request *r = shs_request_new(m->one[0].obj, door);
-
-	if (!r)
-		return -ENOMEM;
-	if (shs_request_many(r, m) != -EBUSY)
-		finish(r, false, door->issue_flags);
-	return -EIOCBQUEUED;
+	return ret != -EBUSY || !d ? ret : shs_request_wait(obj, w, d, door);
 }
 
 const struct shs_door_ops shs_ring = {
 	.wait = ring_wait,
-	.many = ring_many,
+	.many = shs_request_many,
 	.publish = ring_publish,
+	.at_once = ring_at_once,
 	.post = ring_post,
 };
 

@@ -113,6 +113,8 @@ struct shs_door_ops {
 	int (*many)(struct shs_many_wait *m, struct shs_door *door);
 	/* r is about to wait */
 	void (*publish)(struct shs_request *r);
+	/* it need not, or cannot: r has ended in its caller */
+	void (*at_once)(struct shs_request *r);
 	/* r has ended: in any context, without a lock.  NULL: all waits have a thread. */
 	void (*post)(struct shs_request *r);
 };
@@ -218,11 +220,11 @@ void shs_worker_end(void);
 struct shs_request *shs_request_new(struct shs_object *obj, const struct shs_door *door);
 void shs_request_free(struct shs_request *r);
 bool shs_request_limit(const struct shs_object *obj, bool may_write);
-int shs_request_start(struct shs_request *r, const struct shs_waiter *w,
-		      const struct shs_deadline *d);
+int shs_request_wait(struct shs_object *obj, const struct shs_waiter *w,
+		     const struct shs_deadline *d, struct shs_door *door);
+int shs_request_many(struct shs_many_wait *m, struct shs_door *door);
 int shs_request_ticket(struct shs_request *r, struct shs_ticket *t,
 		       const struct shs_deadline *d);
-int shs_request_many(struct shs_request *r, struct shs_many_wait *m);
 void shs_request_work(struct shs_request *r);
 void shs_request_cancel(struct shs_request *r);
 int shs_request_end(struct shs_request *r, bool closed);
