@@ -3,7 +3,7 @@
  * poll, epoll and select: SHS_IOC_ARM begins a wait that no thread sleeps for (request.c),
  * and when that has ended the attachment is readable until SHS_IOC_COLLECT.
  *
- *   NONE --ARM--> WAITS --posted--> ENDED --COLLECT--> NONE
+ *   NONE --ARM--> WAITS --posted--> ENDED --COLLECT--> WAITS --its end is over--> NONE
  *     ^-- refused --/                  \--release of the file--> freed
  *
  * All under polled.lock, with which poll's queue is woken, once for each end.  The request
@@ -54,7 +54,10 @@ static enum shs_arm state_of(struct shs_attachment *att)
 	return state;
 }
 
-/* 0: the caller's now, and nothing is armed any more. */
+/*
+ * 0: the caller's now, who makes an end of it.  Until that is over nobody arms another: some
+ * of what is armed uses the attachment until then (att->many).
+ */
 static int take(struct shs_attachment *att, struct shs_request **r)
 {
 	int ret = -EAGAIN;
@@ -65,11 +68,19 @@ static int take(struct shs_attachment *att, struct shs_request **r)
 	} else if (att->arm == SHS_ARM_ENDED) {
 		*r = att->request;
 		att->request = NULL;
-		att->arm = SHS_ARM_NONE;
+		att->arm = SHS_ARM_WAITS;
 		ret = 0;
 	}
 	spin_unlock_irq(&att->polled.lock);
 	return ret;
+}
+
+/* Nothing is armed any more. */
+static void leave(struct shs_attachment *att)
+{
+	spin_lock_irq(&att->polled.lock);
+	att->arm = SHS_ARM_NONE;
+	spin_unlock_irq(&att->polled.lock);
 }
 
 /* ---- the door ---- */
@@ -150,9 +161,7 @@ long shs_arm(struct shs_attachment *att, void __user *argp)
 	ret = shs_att_call(att, a.command, u64_to_user_ptr(a.addr), &door);
 	if (ret == -EIOCBQUEUED)
 		return 0;
-	spin_lock_irq(&att->polled.lock);
-	att->arm = SHS_ARM_NONE;
-	spin_unlock_irq(&att->polled.lock);
+	leave(att);
 	return ret;
 }
 
@@ -172,6 +181,7 @@ long shs_collect(struct shs_attachment *att, void __user *argp)
 	if (ret)
 		return ret;
 	ret = shs_request_end(r, false);
+	leave(att);
 	if (!ret || ret == -EOWNERDEAD) {
 		c.state = r->w.reply;
 		c.result = r->w.generation;
