@@ -65,7 +65,10 @@ static int ring_wait(struct shs_object *obj, struct shs_waiter *w, const struct 
 {
 	int ret = shs_first_try(obj, w, door);
 
-	return ret != -EBUSY || !d ? ret : shs_request_wait(obj, w, d, door);
+	if (ret == -EBUSY && d)
+		return shs_request_wait(obj, w, d, door);
+	/* a worker may come to issue it when the ring is closed already */
+	return shs_door_closed(door->cmd) ? shs_give_back(obj, w, ret) : ret;
 }
 
 const struct shs_door_ops shs_ring = {

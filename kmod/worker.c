@@ -95,13 +95,13 @@ static int worker_wait(struct shs_object *obj, struct shs_waiter *w, const struc
 {
 	int ret = shs_first_try(obj, w, door);
 
-	if (ret != -EBUSY || !d)
-		return ret;
-	ret = shs_worker_begin(door);
-	if (ret)
-		return ret;
-	ret = shs_acquire(obj, w, d);
-	shs_worker_end();
+	if (ret == -EBUSY && d) {
+		ret = shs_worker_begin(door);
+		if (ret)
+			return ret;
+		ret = shs_acquire(obj, w, d);
+		shs_worker_end();
+	}
 	return shs_door_closed(door->cmd) ? shs_give_back(obj, w, ret) : ret;
 }
 
@@ -113,7 +113,7 @@ static int worker_many(struct shs_many_wait *m, struct shs_door *door)
 	ret = shs_many_run(m);
 	m->may_wait = true;
 	if (ret != -EBUSY)
-		return shs_many_end(m, false);
+		return shs_many_end(m, shs_door_closed(door->cmd));
 	ret = shs_worker_begin(door);
 	if (ret)
 		return ret;
