@@ -66,7 +66,7 @@ static void undo_unclaimed(struct shs_attachment *att, struct shs_wakes *wakes)
 		w = container_of(att->unclaimed.first, struct shs_waiter, unclaimed);
 		hlist_del_init(&w->unclaimed);
 		shs_undo_grant(att->obj, w, w->result, wakes);
-		w->result = -ENXIO;
+		WRITE_ONCE(w->result, -ENXIO);
 	}
 }
 
@@ -78,7 +78,7 @@ static void repair(struct shs_attachment *att, struct shs_wakes *wakes)
 	lockdep_assert_held(&att->obj->lock);
 	if (att->state == SHS_ATT_DEAD)
 		return;
-	att->state = SHS_ATT_DEAD;
+	WRITE_ONCE(att->state, SHS_ATT_DEAD);
 	cancel_waiters(att, wakes);
 	undo_unclaimed(att, wakes);
 	if (att->many)

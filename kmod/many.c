@@ -296,9 +296,10 @@ static int end_any(struct shs_many_wait *m, int ret)
 	if (m->many.winner == &m->many.bell)
 		return m->queued < m->nr && ret != -EALREADY ? ret : find_error(m, ret);
 	it = container_of(m->many.winner, struct shs_many_one, w);
-	it->had = shs_is_grant(it->w.result);
+	ret = READ_ONCE(it->w.result);	/* which the end of its attachment may change yet: claim */
+	it->had = shs_is_grant(ret);
 	m->index = it - m->one;
-	return it->w.result;
+	return ret;
 }
 
 static int begin_any(struct shs_many_wait *m)
@@ -360,7 +361,8 @@ static int attempt_one(struct shs_many_wait *m, struct shs_many_one *it)
 	} else if (shs_is_grant(ret)) {
 		have(it, ret);
 		it->marked = !it->condition;
-		it->obj->attempted |= it->marked;
+		if (it->marked)
+			WRITE_ONCE(it->obj->attempted, true);
 	}
 	unlock(it, &wakes);
 	return ret;
@@ -390,7 +392,7 @@ static void end_one(struct shs_many_one *it, bool granted)
 		keep(it);
 	else
 		it->w.result = -ENXIO;
-	it->obj->attempted = false;
+	WRITE_ONCE(it->obj->attempted, false);
 	it->marked = false;
 	unlock(it, &wakes);
 }
@@ -418,7 +420,7 @@ static bool has_owner_died(const struct shs_many_wait *m)
 	u32 i;
 
 	for (i = 0; i < m->nr; i++)
-		if (m->one[i].w.result == -EOWNERDEAD)
+		if (READ_ONCE(m->one[i].w.result) == -EOWNERDEAD)
 			return true;
 	return false;
 }

@@ -5,11 +5,14 @@
  * A call begins, and while it waits each ring of the bell, and what else may end it, is one
  * step more.  A thread that sleeps runs them itself.  By a request (request.c) the first is
  * run by who starts it and the others, one at a time, by its work, which is queued by the
- * deadline, a cancellation, or a waiter that was settled and is told so.
+ * deadline, a cancellation, the end of the attachment that it is armed on, or a waiter that
+ * was settled and is told so.
  *
- *   BEGINS   the first step; a work does nothing, for that looks whether another is due
+ *   BEGINS   the first step; a work does nothing, for that looks whether another is due,
+ *            and queues it then
  *   WAITS    each work is a step
- *   ENDED    ret is final; but a waiter may be about to be told yet (untold), which uses it
+ *   ENDED    as ret says, if the end of that attachment does not take what was granted; but
+ *            a waiter may be about to be told yet (untold), which uses it
  *   POSTED   the request is
  *
  *   who settles item 0                      step
@@ -227,6 +230,8 @@ int shs_many_end(struct shs_many_wait *m, bool closed)
 {
 	int ret = shs_is_grant(m->ret) ? claim(m) ?: m->ret : m->ret;
 
+	if (m->orphaned && shs_is_grant(ret))
+		ret = -ENXIO;
 	if (closed || !shs_is_grant(ret))
 		shs_many_undo(m);
 	if (!closed)

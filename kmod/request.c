@@ -313,7 +313,7 @@ int shs_request_wait(struct shs_object *obj, const struct shs_waiter *w,
 	return -EIOCBQUEUED;
 }
 
-/* The same for several: m is the request's now. */
+/* The same for several: with -EIOCBQUEUED m is the request's. */
 int shs_request_many(struct shs_many_wait *m, struct shs_door *door)
 {
 	struct shs_request *r = shs_request_new(m->one[0].obj, door);
