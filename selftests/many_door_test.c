@@ -529,7 +529,7 @@ static void *arm_and_collect(void *data)
 	return NULL;
 }
 
-/* A place is free when what was armed there is over, not before. */
+/* Two threads share the place of an attachment: what was armed there is collected once. */
 TEST_F(many_door, threads)
 {
 	struct party party[2] = { };
