@@ -54,22 +54,28 @@ static struct running start(const char *line)
 	return running;
 }
 
-/* Until it has said that, or has ended, or says nothing for five minutes. */
-static bool hear(struct running *running, const char *text)
+/* False if it says nothing in that time, or has ended. */
+static bool hear_more(struct running *running, int milliseconds)
 {
 	struct pollfd output = { .fd = running->output, .events = POLLIN };
 	ssize_t got;
 
-	while (!strstr(said, text)) {
-		if (poll(&output, 1, 300000) == 0)
+	if (poll(&output, 1, milliseconds) == 0)
+		return false;
+	got = read(running->output, said + running->size, sizeof(said) - 1 - running->size);
+	if (got <= 0)
+		return false;
+	running->size += got;
+	said[running->size] = 0;
+	return true;
+}
+
+/* Until it has said that, or has ended, or says nothing for five minutes. */
+static bool hear(struct running *running, const char *text)
+{
+	while (!strstr(said, text))
+		if (!hear_more(running, 300000))
 			return false;
-		got = read(running->output, said + running->size,
-			   sizeof(said) - 1 - running->size);
-		if (got <= 0)
-			return false;
-		running->size += got;
-		said[running->size] = 0;
-	}
 	return true;
 }
 
@@ -231,12 +237,9 @@ static void provoke(struct running *trace, const char *name, const char *text)
 
 	shs_object_watch(mutex, SHS_WATCH_ON);
 	for (int i = 0; i < 100000 && !strstr(said, text); i++) {
-		struct pollfd poll_ = { .fd = trace->output, .events = POLLIN };
-
 		shs_mutex_lock(mutex);
 		shs_mutex_unlock(mutex);
-		if (poll(&poll_, 1, 10) > 0)
-			hear(trace, text);
+		hear_more(trace, 10);
 	}
 	shs_object_watch(mutex, 0);
 	shs_object_close(mutex);
