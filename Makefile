@@ -12,6 +12,8 @@ export SHSTATE_CACHE ?= $(HOME)/.cache/shstate
 vm      := tools/vm
 # V=1 shows the commands.
 quiet   := --no-print-directory $(if $V,,-s)
+# On all processors, if the caller has not said on how many.
+jobs     = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 K       ?= uml
 SOAK    ?= 60
 T       ?=
@@ -82,7 +84,7 @@ programs: packages
 	@mkdir -p $O
 	+@for part in $(parts); do \
 		echo "# building $$part"; \
-		flock $O/lock $(MAKE) $(quiet) -C $$part O=$O || exit; \
+		flock $O/lock $(MAKE) $(jobs) $(quiet) -C $$part O=$O || exit; \
 	done
 
 man: programs
@@ -92,7 +94,7 @@ tests: programs
 	@$(vm)/source
 ifneq ($(wildcard selftests/Makefile),)
 	@echo "# building selftests"
-	+@flock $O/lock $(MAKE) $(quiet) -C selftests O=$O
+	+@flock $O/lock $(MAKE) $(jobs) $(quiet) -C selftests O=$O
 endif
 
 packages:
