@@ -29,8 +29,8 @@ kernel_facts() {
 	7.3)       kind=stock version=7.3 suite=trixie slow=2 ;;
 	kasan)     version=6.12 slow=4 memory=1G ;;
 	kcsan)     version=6.12 slow=4 memory=1G ;;
-	uml)       version=7.3 arch=um memory=384M ;;
-	uml-kasan) version=7.3 arch=um slow=4 memory=512M ;;
+	uml)       version=7.3 arch=um ;;
+	uml-kasan) version=7.3 arch=um slow=4 ;;
 	*)         die "there is no kernel '$1'; there are: $all_kernels" ;;
 	esac
 	memory=${SHSTATE_MEMORY:-$memory}
