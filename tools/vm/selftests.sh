@@ -27,18 +27,28 @@ matching() {
 		done
 }
 
-# The arguments for a file: of the first line for this kernel and this file; "-" if
-# this kernel does not run it.
-subset() { # NAME
-	grep -v '^#' /subset | while read -r kernels file arguments; do
-		# shellcheck disable=SC2254 # patterns
-		case "$SHSTATE_KERNEL $1" in
-		$kernels" "$file)
-			echo "$arguments"
+# What /subset says for this kernel, read once: the shell reads a letter at a time.
+mine=$(grep -v '^#' /subset | while read -r kernels file arguments; do
+	# shellcheck disable=SC2254 # a pattern
+	case $SHSTATE_KERNEL in
+	$kernels) echo "$file $arguments" ;;
+	esac
+done)
+
+# The arguments for a file: of the first line that fits; "-" if this kernel does not run it.
+subset() ( # NAME
+	IFS='
+'
+	set -f
+	for line in $mine; do
+		# shellcheck disable=SC2254 # a pattern
+		case $1 in
+		${line%% *})
+			echo "${line#* }"
 			break ;;
 		esac
 	done
-}
+)
 
 run() { # FILE ARGUMENTS...
 	name=$(basename "$1")
