@@ -509,6 +509,35 @@ TEST_F(await, changer_killed)
 	}
 }
 
+/*
+ * A change at the very beginning of a wait, of which nobody is told, for its changer may have
+ * looked before there was somebody: the look after a grace period sees it. Comes it after that,
+ * because this one did not run for so long, it goes unseen: another round.
+ */
+TEST_F(await, untold_at_the_beginning)
+{
+	struct shs_att att;
+	int seen = 0;
+
+	ASSERT_EQ(0, shs_attach(&att, self->fd));
+	for (int round = 1; round <= 6 && !seen; round++) {
+		pid_t child = shs_fork();
+
+		if (!child) {
+			struct shs_ioc_op op = AWAIT(EQ, .index = 1, .arg = round);
+
+			alarm(5);
+			_exit(shs_op(self->fd, &op) ? 200 : (int)op.result);
+		}
+		while (!__atomic_load_n(&att.control->awaited, __ATOMIC_RELAXED))
+			continue;
+		add_by_memory(&att, 1, 1);
+		seen = shs_reap(child) == round;
+	}
+	EXPECT_TRUE(seen);
+	shs_detach(&att);
+}
+
 /* The move of the value into pages takes along who waits, and the word. */
 TEST_F(await, attached_meanwhile)
 {

@@ -687,6 +687,7 @@ TEST_F(uring_wait, no_deadlock)
 	struct shs_ioc_init init = SHS_INIT(.kind = SHS_KIND_MUTEX, .flags = SHS_INIT_DETECT);
 	struct shs_ioc_lock lock = SHS_LOCK(.deadline = SHS_FOREVER);
 	int first = shs_create_as(&init), second = shs_create_as(&init);
+	struct shs_pipe go = shs_pipe();
 	struct shs_att a, b, other;
 	pid_t child;
 
@@ -699,11 +700,14 @@ TEST_F(uring_wait, no_deadlock)
 	if (!child) {
 		if (shs_attach(&other, second) || shs_lock(&other) || shs_attach(&a, first))
 			_exit(1);
-		_exit(shs_lock(&a) ? 2 : 0);
+		shs_hear(&go);
+		_exit(shs_lock(&a) ? 2 : 0);	/* who looks for a circle */
 	}
-	SHS_AWAIT(first, info.waiters == 1);
+	SHS_AWAIT(second, info.state & SHS_STATE_HELD);
 	ASSERT_EQ(0, send_to(self, b.fd, SHS_IOC_LOCK, &lock));
 	SHS_AWAIT(second, info.waiters == 1);
+	shs_say(&go);
+	SHS_AWAIT(first, info.waiters == 1);
 	EXPECT_TRUE(is_pending(self));
 	EXPECT_EQ(0, shs_unlock(&a));
 	EXPECT_EQ(0, shs_reap(child));
