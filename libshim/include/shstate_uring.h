@@ -90,11 +90,12 @@ int shs_uring_features(const struct shs_object *object);
  * held: end the waits before closing a ring. -EUSERS: too many wait for the object by
  * rings. -ENOLCK: somebody who may write the mutex of a condvar's wait rewrites its word
  * without end; it is not held. Without SHS_FEATURE_ASYNC also -EBUSY: as many wait already
- * as there are threads for this process; and -EINTR: nothing was granted, and a condvar's
- * mutex is not held, for the process was stopped or IORING_OP_ASYNC_CANCEL came.
+ * as there are threads for this process, so use shs_prep_poll(); and -EINTR: nothing was
+ * granted, and a condvar's mutex is not held, for the process was stopped or
+ * IORING_OP_ASYNC_CANCEL came.
  *
  * IORING_OP_LINK_TIMEOUT and IORING_OP_ASYNC_CANCEL do not reach such waits where they
- * need no thread: use the deadline, or link an IORING_OP_TIMEOUT to a shs_prep_cancel().
+ * need no thread: use the deadline, shs_prep_cancel(), or shs_prep_poll().
  */
 struct shs_call {
 	struct shs_object *object, *other;
@@ -102,6 +103,7 @@ struct shs_call {
 	const void *hidden;
 	uint32_t what, mode, lane;
 	int32_t holder, held;
+	uint32_t polled;
 	union {
 		struct shs_ioc_lock lock;
 		struct shs_ioc_convert convert;
@@ -209,6 +211,27 @@ int shs_call_end(struct shs_call *call, int result);
  */
 int shs_call_arm(struct shs_call *call);
 int shs_call_collect(struct shs_call *call);
+
+/*
+ * The same by the caller's ring: arms a call that was prepared (with this entry, or NULL),
+ * and makes of the entry an IORING_OP_POLL_ADD of its descriptor, whose completion goes to
+ * shs_call_end() as any other's. It is for what a command cannot do: on every kernel it
+ * needs no thread, so never -EBUSY for their number, and IORING_OP_LINK_TIMEOUT,
+ * IORING_OP_ASYNC_CANCEL and IORING_OP_POLL_REMOVE reach it. Any of these ends the wait:
+ * shs_call_end() returns -ECANCELED, or that it was granted before; of a condvar's wait it
+ * sleeps until the mutex is locked again.
+ *
+ *	ret = shs_prep_mutex_lock(NULL, &call, mutex, shs_deadline_never());
+ *	ret = ret ? ret : shs_prep_poll(sqe, &call);
+ *	...
+ *	ret = shs_call_end(&call, cqe->res);	// 0, -EOWNERDEAD: locked
+ *
+ * Returns 0, or what shs_call_arm() fails with: then the entry does nothing. The wait begins
+ * here, not when the entry is submitted, so it is not for a chain of lock, operation, unlock;
+ * and the end of the ring ends the poll, not the wait, which shs_call_cancel() and
+ * shs_call_collect() end then. Threads, signals and fork() as of shs_call_arm().
+ */
+int shs_prep_poll(struct io_uring_sqe *sqe, struct shs_call *call);
 
 #ifdef __cplusplus
 }

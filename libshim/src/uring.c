@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: LGPL-2.1-or-later OR MIT
 /* Operations and waits by the caller's io_uring; and the same waits by poll. */
 #include <errno.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -386,8 +387,26 @@ static int end_many(struct shs_call *call, int result)
 	return shs_many_end(many, call->request.many.list, status);
 }
 
+/*
+ * The poll has ended, with the wait; or it alone, with an error, by which its user wants the
+ * wait to end. That is a condvar's wait only when its mutex is locked again.
+ */
+static int end_polled(struct shs_call *call, int result)
+{
+	struct pollfd end = { .fd = call->object->ops->owner_fd(call->object), .events = POLLIN };
+
+	if (result < 0) {
+		shs_call_cancel(call);
+		while (poll(&end, 1, -1) < 0 && errno == EINTR)
+			continue;
+	}
+	return shs_call_collect(call);
+}
+
 int shs_call_end(struct shs_call *call, int result)
 {
+	if (call->polled)
+		return end_polled(call, result);
 	switch ((enum what)call->what) {
 	case WHAT_LOCK:
 		return end_lock(call, result, call->request.lock.notice);
@@ -455,6 +474,20 @@ int shs_call_arm(struct shs_call *call)
 	return ret;
 }
 
+int shs_prep_poll(struct io_uring_sqe *sqe, struct shs_call *call)
+{
+	int fd = shs_call_arm(call);
+
+	if (fd < 0)
+		return refuse(sqe, fd);
+	memset(sqe, 0, sizeof(*sqe));
+	sqe->opcode = IORING_OP_POLL_ADD;
+	sqe->fd = fd;
+	sqe->poll_events = POLLIN;	/* of 16 bits: the same in either byte order */
+	call->polled = 1;
+	return 0;
+}
+
 /* As a completion would tell of it: 0, a notice, and what else the struct has. */
 static void fill_in(struct shs_call *call, const struct shs_ioc_collect *collect, uint32_t notice)
 {
@@ -494,6 +527,7 @@ int shs_call_collect(struct shs_call *call)
 	ret = ioctl(fd, SHS_IOC_COLLECT, &collect) ? -errno : 0;
 	if (ret == -EAGAIN || ret == -ENOENT || ret == -ESTALE)
 		return ret;
+	call->polled = 0;
 	fill_in(call, &collect, ret == -EOWNERDEAD ? SHS_NOTICE_OWNER_DIED : 0);
 	return shs_call_end(call, ret == -EOWNERDEAD ? 0 : ret);
 }
