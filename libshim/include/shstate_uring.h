@@ -82,7 +82,8 @@ int shs_uring_features(const struct shs_object *object);
  *
  * The preparing functions return 0 or a negative errno (-EOPNOTSUPP: not of this kind;
  * -EINVAL: a clock that there is not; -EDEADLK: this thread holds it for writing already;
- * what attaching fails with). With an error the entry does nothing: completes with 0.
+ * what attaching fails with). With an error the entry does nothing: completes with 0, which
+ * is not the end of the call.
  *
  * Of a wait that ends with -ECANCELED, by shs_prep_cancel() or the end of the ring,
  * nothing was granted; a condvar's mutex is locked again if shs_prep_cancel() did it. A
@@ -219,16 +220,17 @@ int shs_call_collect(struct shs_call *call);
  * needs no thread, so never -EBUSY for their number, and IORING_OP_LINK_TIMEOUT,
  * IORING_OP_ASYNC_CANCEL and IORING_OP_POLL_REMOVE reach it. Any of these ends the wait:
  * shs_call_end() returns -ECANCELED, or that it was granted before; of a condvar's wait it
- * sleeps until the mutex is locked again.
+ * sleeps until the mutex is locked again. (-EAGAIN: the handle's memory was unmapped, and the
+ * wait has not ended yet: shs_call_collect() later.)
  *
  *	ret = shs_prep_mutex_lock(NULL, &call, mutex, shs_deadline_never());
  *	ret = ret ? ret : shs_prep_poll(sqe, &call);
  *	...
  *	ret = shs_call_end(&call, cqe->res);	// 0, -EOWNERDEAD: locked
  *
- * Returns 0, or what shs_call_arm() fails with: then the entry does nothing. The wait begins
- * here, not when the entry is submitted, so it is not for a chain of lock, operation, unlock;
- * and the end of the ring ends the poll, not the wait, which shs_call_cancel() and
+ * Returns 0, or what shs_call_arm() fails with: then the entry does nothing, as above. The wait
+ * begins here, not when the entry is submitted, so it is not for a chain of lock, operation,
+ * unlock; and the end of the ring ends the poll, not the wait, which shs_call_cancel() and
  * shs_call_collect() end then. Threads, signals and fork() as of shs_call_arm().
  */
 int shs_prep_poll(struct io_uring_sqe *sqe, struct shs_call *call);

@@ -395,9 +395,12 @@ static int end_polled(struct shs_call *call, int result)
 {
 	struct pollfd end = { .fd = call->object->ops->owner_fd(call->object), .events = POLLIN };
 
+	if (end.fd < 0)
+		return end.fd;
 	if (result < 0) {
 		shs_call_cancel(call);
-		while (poll(&end, 1, -1) < 0 && errno == EINTR)
+		/* Not poll(), in which a thread that is cancelled would not collect. */
+		while (syscall(SYS_ppoll, &end, 1, NULL, NULL, 0) < 0 && errno == EINTR)
 			continue;
 	}
 	return shs_call_collect(call);
