@@ -232,6 +232,28 @@ TEST_F(lib_doctor, unsigned_module)
 	EXPECT_SAID("\n              dkms generate_mok && dkms install --force shstate/0.1 -k 6.12.1-test\n");
 }
 
+#define MODINFO "#!/bin/sh\n[ \"$*\" = '-F sig_id " ROOT "/" MODULE ".xz' ] || exit 1\n"
+
+/* Which modinfo tells of a packed module. */
+TEST_F(lib_doctor, packed_module)
+{
+	unload();
+	take_away(MODULE);
+	lay(MODULE ".xz", "xz");
+	lay("lib/modules/6.12.1-test/modules.dep", "updates/dkms/shstate.ko.xz:\n");
+	setenv("PATH", ROOT "/bin", 1);
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("ok       signature: packed\n");
+
+	lay("bin/modinfo", MODINFO);
+	ASSERT_EQ(0, chmod(ROOT "/bin/modinfo", 0755));
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("ok       signature: unsigned\n");
+	lay("bin/modinfo", MODINFO "echo PKCS#7\n");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("ok       signature: signed\n");
+}
+
 /* There is no firmware to take a key: however the module is signed, the kernel must ask less. */
 TEST_F(lib_doctor, enforced_without_uefi)
 {

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Checks of the kernel and the module: there, built, signed, loaded. */
 #include <dirent.h>
+#include <fcntl.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "doctor.h"
 
@@ -302,7 +306,50 @@ void check_secure_boot(void)
 				  "unsigned modules are loaded too");
 }
 
-/* The kernel's scripts/sign-file ends with this; of a packed module it is not seen. */
+/* Begins modinfo(8), which says a signature's kind in a line, and nothing where there is none. */
+static pid_t begin_modinfo(const char *module, int output)
+{
+	char *path = path_below(module), *places = getenv("PATH");
+	char *command[] = { "modinfo", "-F", "sig_id", path, NULL };
+	posix_spawn_file_actions_t actions;
+	pid_t child;
+
+	/* Where it is, which an ordinary user's shell need not know. */
+	places = compose("%s:/usr/sbin:/sbin", places ? places : "/usr/bin:/bin");
+	setenv("PATH", places, 1);
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO);
+	posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
+	if (posix_spawnp(&child, command[0], &actions, NULL, command, environ))
+		child = -1;
+	posix_spawn_file_actions_destroy(&actions);
+	free(places);
+	free(path);
+	return child;
+}
+
+/* It unpacks what the kernel unpacks. */
+static const char *signature_of_packed(const char *module)
+{
+	int ends[2], status = -1;
+	pid_t child;
+	char byte;
+	bool is_signed;
+
+	if (pipe2(ends, O_CLOEXEC))
+		return "packed";
+	child = begin_modinfo(module, ends[1]);
+	close(ends[1]);
+	is_signed = read(ends[0], &byte, 1) == 1;
+	close(ends[0]);
+	if (child > 0)
+		waitpid(child, &status, 0);
+	if (is_signed)
+		return "signed";
+	return status ? "packed" : "unsigned";
+}
+
+/* The kernel's scripts/sign-file ends a module with this. */
 static const char *signature_of(const char *path)
 {
 	static const char mark[] = "~Module signature appended~\n";
@@ -311,7 +358,7 @@ static const char *signature_of(const char *path)
 	char *module;
 
 	if (strcmp(path + length - 3, ".ko"))
-		return "packed";
+		return signature_of_packed(path);
 	module = read_below(path, &size);
 	if (module && size >= sizeof(mark) - 1 &&
 	    memcmp(module + size - sizeof(mark) + 1, mark, sizeof(mark) - 1) == 0)
