@@ -54,27 +54,29 @@ static struct running start(const char *line)
 	return running;
 }
 
-/* False if it says nothing in that time, or has ended. */
-static bool hear_more(struct running *running, int milliseconds)
+/* Nothing in that time, or before a signal; it has ended; it said something. */
+enum heard { NOTHING, ENDED, SOMETHING };
+
+static enum heard hear_more(struct running *running, int milliseconds)
 {
 	struct pollfd output = { .fd = running->output, .events = POLLIN };
 	ssize_t got;
 
-	if (poll(&output, 1, milliseconds) == 0)
-		return false;
+	if (poll(&output, 1, milliseconds) <= 0)
+		return NOTHING;
 	got = read(running->output, said + running->size, sizeof(said) - 1 - running->size);
 	if (got <= 0)
-		return false;
+		return ENDED;
 	running->size += got;
 	said[running->size] = 0;
-	return true;
+	return SOMETHING;
 }
 
-/* Until it has said that, or has ended, or says nothing for five minutes. */
+/* Until it has said that, or has ended. */
 static bool hear(struct running *running, const char *text)
 {
 	while (!strstr(said, text))
-		if (!hear_more(running, 300000))
+		if (hear_more(running, -1) == ENDED)
 			return false;
 	return true;
 }
@@ -236,10 +238,9 @@ static void provoke(struct running *trace, const char *name, const char *text)
 	struct shs_object *mutex = open_or_die(name);
 
 	shs_object_watch(mutex, SHS_WATCH_ON);
-	for (int i = 0; i < 100000 && !strstr(said, text); i++) {
+	while (!strstr(said, text) && hear_more(trace, 10) != ENDED) {
 		shs_mutex_lock(mutex);
 		shs_mutex_unlock(mutex);
-		hear_more(trace, 10);
 	}
 	shs_object_watch(mutex, 0);
 	shs_object_close(mutex);
