@@ -86,3 +86,10 @@ accelerator_of() { # KERNEL
 		echo tcg
 	fi
 }
+
+# The tree without what was built, as of a fresh clone.
+copy_source() { # FOLDER
+	mkdir -p "$1"
+	(cd "$top" && tar c --exclude=./build --exclude=./.git --exclude=./bench/results .) |
+		tar x -C "$1"
+}
