@@ -37,11 +37,11 @@ check model mutants: wanted += spin
 lint: wanted += perl cppcheck shellcheck python3 mandoc
 deb: wanted := build-essential pkg-config libsmartcols-dev libjson-c-dev zlib1g-dev liburing-dev libmicrohttpd-dev \
 	gcc-multilib python3 debhelper lintian
-man: wanted := build-essential pkg-config libsmartcols-dev libjson-c-dev zlib1g-dev libmicrohttpd-dev \
+man install wanted: wanted := build-essential pkg-config libsmartcols-dev libjson-c-dev zlib1g-dev libmicrohttpd-dev \
 	liburing-dev python3
 
 .PHONY: all bench/bench module programs man tests packages demo check quick soak model mutants kernels lint \
-	bench bench-check deb deb-check check-packages dkms-install in-tree demo-prefork install load unload clean help
+	bench bench-check deb deb-check check-packages dkms-install in-tree demo-prefork install wanted load unload clean help
 all: module programs
 
 help:
@@ -100,6 +100,10 @@ endif
 packages:
 	@$(vm)/packages $(wanted)
 
+# What "make install" wants to have.
+wanted:
+	@echo $(wanted)
+
 demo: programs
 	@$(vm)/demo
 
@@ -150,7 +154,7 @@ deb: packages
 deb-check:
 	@packaging/check bookworm trixie
 
-check-packages: deb
+check-packages:
 	@packaging/machine/check $(SUITES)
 
 dkms-install:
@@ -159,8 +163,10 @@ dkms-install:
 in-tree:
 	@packaging/in-tree "$(DEST)"
 
-install: all
-ifneq ($(wildcard $(KDIR)/Makefile),)
+# The module is either ours to install or that of DKMS: of two the kernel's tools take one.
+by_dkms := $(filter dkms-install,$(MAKECMDGOALS))
+install: programs $(if $(by_dkms),,module)
+ifneq ($(if $(by_dkms),,$(wildcard $(KDIR)/Makefile)),)
 	+$(MAKE) -C $(KDIR) M=$O/module INSTALL_MOD_PATH=$(DESTDIR) modules_install
 endif
 	install -D -m 644 uapi/linux/shstate.h $(DESTDIR)$(PREFIX)/include/linux/shstate.h
@@ -169,6 +175,7 @@ endif
 	done
 	tools/man/make $O
 	! [ -d $O/man ] || tools/man/install $O/man $(DESTDIR)$(PREFIX)/share/man
+	[ "$(DESTDIR)" ] || ! [ -w /etc ] || ldconfig
 
 load: module
 	modprobe shstate 2>/dev/null || insmod $O/module/kmod/shstate.ko

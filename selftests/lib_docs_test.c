@@ -49,6 +49,9 @@ static const struct example {
 	{ "shstate lock work -- COMMAND",
 	  .before = "shstate create work mutex; executable COMMAND 'touch done'",
 	  .after = "[ -e done ]" },
+	{ "shstate add hits 3",
+	  .before = "shstate create hits counter",
+	  .after = "[ $(shstate get hits) = 3 ]" },
 	{ "shstate create hits counter --help-text 'requests answered'",
 	  .after = "shstate export | grep -q 'requests answered'" },
 };
