@@ -177,8 +177,8 @@ endif
 	! [ -d $O/man ] || tools/man/install $O/man $(DESTDIR)$(PREFIX)/share/man
 	[ "$(DESTDIR)" ] || ! [ -w /etc ] || ldconfig
 
-load: module
-	modprobe shstate 2>/dev/null || insmod $O/module/kmod/shstate.ko
+load:
+	+modprobe shstate 2>/dev/null || { $(MAKE) module && insmod $O/module/kmod/shstate.ko; }
 	mkdir -p /dev/shstate
 	mount -t shstate shstate /dev/shstate
 
