@@ -78,7 +78,8 @@ static pid_t dies_with(struct shs_object *mutex)
 	if (!child) {
 		if (shs_mutex_lock(mutex))
 			_exit(1);
-		pause();
+		for (;;)
+			pause();
 	}
 	SHS_AWAIT(shs_object_fd(mutex), info.state & SHS_STATE_HELD);
 	return child;
@@ -302,6 +303,41 @@ TEST_F(lib_polladd, refused)
 	EXPECT_EQ(&call, whose);
 	EXPECT_EQ(0, shs_mutex_unlock(self->mutex));
 	EXPECT_EQ(0, shs_reap(child));
+}
+
+struct dying {
+	struct shs_object *mutex;
+	int result;
+};
+
+/* Is cancelled before it asks for the end, so at the first place where it can be. */
+static void *die(void *argument)
+{
+	struct dying *dying = argument;
+	struct io_uring_sqe sqe;
+	struct shs_call call;
+
+	if (shs_prep_mutex_lock(NULL, &call, dying->mutex, shs_deadline_never()) ||
+	    shs_prep_poll(&sqe, &call) || pthread_cancel(pthread_self()))
+		abort();
+	dying->result = shs_call_end(&call, -ECANCELED);
+	pthread_testcancel();
+	return NULL;
+}
+
+/* The end of a wait is no place to be cancelled at: nobody would have what was granted. */
+TEST_F(lib_polladd, thread_cancelled)
+{
+	struct dying dying = { .mutex = self->mutex };
+	struct shs_pipe go = shs_pipe();
+	pid_t child = holder(self, &go);
+
+	EXPECT_EQ((long)PTHREAD_CANCELED, in_thread(die, &dying));
+	EXPECT_EQ(-ECANCELED, dying.result);
+	EXPECT_EQ(0, shs_info(shs_object_fd(self->mutex)).waiters);
+	shs_say(&go);
+	EXPECT_EQ(0, shs_reap(child));
+	EXPECT_EQ(0, is_free(self));
 }
 
 /* The ring is gone, the wait is not. */
