@@ -41,7 +41,7 @@ man install wanted: wanted := build-essential pkg-config libsmartcols-dev libjso
 	liburing-dev python3
 
 .PHONY: all bench/bench module programs man tests packages demo check quick soak model mutants kernels lint \
-	bench bench-check deb deb-check check-packages dkms-install in-tree demo-prefork install wanted load unload clean help
+	bench bench-check deb deb-check check-packages dkms-install in-tree demo-prefork install uninstall wanted load unload clean help
 all: module programs
 
 help:
@@ -58,7 +58,8 @@ help:
 	@echo 'make lint        checkpatch, sparse, cppcheck, shellcheck, mandoc'
 	@echo 'make man         the manual pages, into build/man'
 	@echo 'make kernels     build the kernels kasan kcsan uml uml-kasan from source'
-	@echo 'make install     module, library, command, manual pages to DESTDIR, PREFIX'
+	@echo 'make install     module, library, command, manual pages, units to DESTDIR, PREFIX'
+	@echo 'make uninstall   what make install (and dkms-install) put there'
 	@echo 'make deb         Debian packages, into build/deb'
 	@echo 'make deb-check   install them in copies of small Debian trees, and remove them'
 	@echo 'make check-packages  on whole machines, SUITES="$(SUITES)": install, use, upgrade,'
@@ -164,10 +165,12 @@ in-tree:
 	@packaging/in-tree "$(DEST)"
 
 # The module is either ours to install or that of DKMS: of two the kernel's tools take one.
-by_dkms := $(filter dkms-install,$(MAKECMDGOALS))
+# Their depmod is left out where the kernel is a package.
+by_dkms := $(filter dkms-install,$(MAKECMDGOALS))$(if $(filter install,$(MAKECMDGOALS)),$(wildcard /usr/src/shstate-*))
 install: programs $(if $(by_dkms),,module)
 ifneq ($(if $(by_dkms),,$(wildcard $(KDIR)/Makefile)),)
 	+$(MAKE) -C $(KDIR) M=$O/module INSTALL_MOD_PATH=$(DESTDIR) modules_install
+	[ "$(DESTDIR)" ] || depmod "$$($(MAKE) -s --no-print-directory -C $(KDIR) kernelrelease)"
 endif
 	install -D -m 644 uapi/linux/shstate.h $(DESTDIR)$(PREFIX)/include/linux/shstate.h
 	+for part in $(parts); do \
@@ -175,12 +178,16 @@ endif
 	done
 	tools/man/make $O
 	! [ -d $O/man ] || tools/man/install $O/man $(DESTDIR)$(PREFIX)/share/man
+	packaging/install "$(DESTDIR)" $(PREFIX)
 	[ "$(DESTDIR)" ] || ! [ -w /etc ] || ldconfig
+
+uninstall:
+	+@packaging/uninstall
 
 load:
 	+modprobe shstate 2>/dev/null || { $(MAKE) module && insmod $O/module/kmod/shstate.ko; }
 	mkdir -p /dev/shstate
-	mount -t shstate shstate /dev/shstate
+	mountpoint -q /dev/shstate || mount -t shstate shstate /dev/shstate
 
 unload:
 	! mountpoint -q /dev/shstate || umount /dev/shstate
