@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * The commands that README.md and docs/ show, as they stand there, by a shell: tools/docs/commands
- * sees to it that each is here.  Capital words are names of files or objects as well.
+ * sees to it that each is here, or run elsewhere.  Capital words are names of files or objects as
+ * well.
  */
 #include "lib.h"
 
@@ -10,9 +11,11 @@
 static const struct example {
 	const char *command;
 	const char *before;	/* the shell's: what there is */
+	const char *works;	/* a process there, a counter's one; then it is killed */
 	const char *waits;	/* there; then goes on by */
 	const char *then;
 	const char *after;	/* must be true */
+	int status;		/* the command's */
 } examples[] = {
 	{ "shstate create hits counter",
 	  .after = "[ $(shstate get hits) = 0 ]" },
@@ -26,7 +29,12 @@ static const struct example {
 	{ "shstate wait ready 0 -w 30",
 	  .before = "shstate create ready atomic:i32",
 	  .waits = "ready", .then = "shstate set ready 1 && shstate notify ready" },
-	{ "shstate doctor; [ $? -le 2 ]" },
+	/* Nothing keeps it from working, but the module is loaded and not installed. */
+	{ "shstate doctor",
+	  .before = "mkdir -p /lib/modules && mount -t tmpfs tmpfs /lib/modules",
+	  .after = "umount /lib/modules", .status = 1 },
+	{ "shstate doctor --root DIR",
+	  .before = "mkdir -p DIR/proc", .status = 2 },
 	{ "shstate export",
 	  .before = "shstate create hits counter" },
 	{ "shstate save FILE",
@@ -46,6 +54,9 @@ static const struct example {
 	{ "shstate wait jobs --ge 1000",
 	  .before = "shstate create jobs counter",
 	  .waits = "jobs", .then = "shstate add jobs 1000" },
+	{ "shstate wait workers --le 0",
+	  .before = "shstate create workers counter --live",
+	  .works = "workers", .waits = "workers" },
 	{ "shstate lock work -- COMMAND",
 	  .before = "shstate create work mutex; executable COMMAND 'touch done'",
 	  .after = "[ -e done ]" },
@@ -54,6 +65,14 @@ static const struct example {
 	  .after = "[ $(shstate get hits) = 3 ]" },
 	{ "shstate create hits counter --help-text 'requests answered'",
 	  .after = "shstate export | grep -q 'requests answered'" },
+	{ "shstate show NAME",
+	  .before = "shstate create NAME mutex" },
+	{ "df -i",
+	  .after = "df -i | grep -q '^shstate  *65536 .* /dev/shstate$'" },
+	{ "mount -t shstate -o size=1M shstate /dev/shstate",
+	  .after = "df /dev/shstate | grep -q '^shstate  *1024 '" },
+	{ "mount -o remount,size=1M /dev/shstate",
+	  .after = "df /dev/shstate | grep -q '^shstate  *1024 '" },
 };
 
 FIXTURE(lib_docs) { };
@@ -87,14 +106,33 @@ static int shell(const char *text)
 	return shs_reap(start(all));
 }
 
+static pid_t work_at(const char *counter)
+{
+	struct shs_pipe ready = shs_pipe();
+	pid_t child = shs_fork();
+	struct shs_object *object;
+
+	if (!child) {
+		if (shs_object_open(counter, 0, &object) || shs_counter_add(object, 0, 1))
+			_exit(99);
+		shs_say(&ready);
+		pause();
+		_exit(0);
+	}
+	shs_hear(&ready);
+	return child;
+}
+
 static void show(struct __test_metadata *_metadata, const struct example *e)
 {
-	pid_t child;
+	pid_t child, worker = 0;
 
 	SHS_MOUNT("");
 	ASSERT_EQ(0, shell("rm -rf " FOLDER " && mkdir " FOLDER));
 	ASSERT_EQ(0, chdir(FOLDER));
 	EXPECT_EQ(0, shell(e->before));
+	if (e->works)
+		worker = work_at(e->works);
 	child = start(e->command);
 	if (e->waits) {
 		char path[64];
@@ -107,7 +145,9 @@ static void show(struct __test_metadata *_metadata, const struct example *e)
 		close(fd);
 		EXPECT_EQ(0, shell(e->then));
 	}
-	EXPECT_EQ(0, shs_reap(child)) TH_LOG("%s", e->command);
+	if (worker)
+		EXPECT_EQ(-SIGKILL, shs_kill(worker));
+	EXPECT_EQ(e->status, shs_reap(child)) TH_LOG("%s", e->command);
 	EXPECT_EQ(0, shell(e->after)) TH_LOG("%s", e->command);
 }
 
