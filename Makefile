@@ -41,7 +41,8 @@ man install wanted: wanted := build-essential pkg-config libsmartcols-dev libjso
 	liburing-dev python3
 
 .PHONY: all bench/bench module programs man tests packages demo check quick soak model mutants kernels lint \
-	bench bench-check deb deb-check check-packages dkms-install in-tree demo-prefork install uninstall wanted load unload clean help
+	bench bench-check deb deb-check check-docs check-packages dkms-install in-tree demo-prefork install uninstall \
+	wanted load unload clean help
 all: module programs
 
 help:
@@ -56,6 +57,7 @@ help:
 	@echo 'make bench-check fail if an operation takes 3 % more instructions than bench/baseline.csv'
 	@echo 'make mutants     plant mistakes in the module that the tests must find (an hour)'
 	@echo 'make lint        checkpatch, sparse, cppcheck, shellcheck, mandoc'
+	@echo 'make check-docs  run the commands that documents show, in a copy (hours; T= as quick)'
 	@echo 'make man         the manual pages, into build/man'
 	@echo 'make kernels     build the kernels kasan kcsan uml uml-kasan from source'
 	@echo 'make install     module, library, command, manual pages, units to DESTDIR, PREFIX'
@@ -154,6 +156,9 @@ deb: packages
 
 deb-check:
 	@packaging/check bookworm trixie
+
+check-docs:
+	@tools/docs/run '$T'
 
 check-packages:
 	@packaging/machine/check $(SUITES)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What blocks of code in the documents use: headers, and names that a fragment has from around it. */
+/* For code in documents: headers, and what a fragment has from around it. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
