@@ -34,7 +34,7 @@ bench: wanted += gnuplot-nox libboost-dev
 check quick soak mutants: wanted += gcc-multilib
 model: wanted := build-essential
 check model mutants: wanted += spin
-lint: wanted += perl cppcheck shellcheck python3 mandoc
+lint: wanted += perl cppcheck shellcheck python3 mandoc zsh fish
 deb: wanted := build-essential pkg-config libsmartcols-dev libjson-c-dev zlib1g-dev liburing-dev libmicrohttpd-dev \
 	gcc-multilib python3 debhelper lintian
 man install wanted: wanted := build-essential pkg-config libsmartcols-dev libjson-c-dev zlib1g-dev libmicrohttpd-dev \
@@ -56,7 +56,7 @@ help:
 	@echo 'make bench       measure beside every peer, into bench/results (BENCH=uml: one setting)'
 	@echo 'make bench-check fail if an operation takes 3 % more instructions than bench/baseline.csv'
 	@echo 'make mutants     plant mistakes in the module that the tests must find (an hour)'
-	@echo 'make lint        checkpatch, sparse, cppcheck, shellcheck, mandoc'
+	@echo 'make lint        checkpatch, sparse, cppcheck, shellcheck, mandoc, the Tab key'
 	@echo 'make check-docs  run the commands that documents show, in a copy (hours; T= as quick)'
 	@echo 'make man         the manual pages, into build/man'
 	@echo 'make kernels     build the kernels kasan kcsan uml uml-kasan from source'

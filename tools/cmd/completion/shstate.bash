@@ -3,26 +3,40 @@
 # Completion of shstate for bash. Commands and options are those of its help, names those
 # of the objects that there are.
 
-# The words before the cursor: sets folder (options for shstate itself), command, and
-# count, of operands after it.
+# The words before the cursor: sets folder, command, count of operands after it, and
+# options, which is empty after "--".
 _shstate_words() {
 	local i word
-	folder=() command='' count=0
+	folder=${SHSTATE_DIR:-/dev/shstate} command='' count=0 options=yes
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		word=${COMP_WORDS[i]}
 		if [ -z "$command" ]; then
 			case $word in
-			-d | --dir) folder=(-d "${COMP_WORDS[++i]}") ;;
+			-d | --dir) folder=${COMP_WORDS[++i]} ;;
 			-*) ;;
 			*) command=$word ;;
 			esac
-		elif [[ $word != -* ]]; then
+		elif [[ $options && $word == -- ]]; then
+			options=
+		elif [[ -z $options || $word != -* ]]; then
 			count=$((count + 1))
 		fi
 	done
 }
 
-_shstate_names() { shstate "${folder[@]}" ls --raw --noheadings -o NAME 2>/dev/null; }
+# A name is what anybody called an object, so it is never expanded ("compgen -W" would) and
+# goes into the line quoted. Within a quote that was begun only those that need none can.
+_shstate_names() { # START
+	local name quote=${1%"${1#[\'\"]}"} quoted
+	for name in "$folder"/*; do
+		[ -e "$name" ] || continue
+		name=${name#"$folder"/}
+		printf -v quoted %q "$name"
+		[[ $name == "${1#"$quote"}"* || $quoted == "$1"* ]] &&
+			[[ -z $quote || $quoted == "$name" ]] &&
+			[[ -z $options || $name != -* ]] && COMPREPLY+=("$quoted")
+	done
+}
 
 _shstate_options() {
 	shstate ${command:+"$command"} --help 2>/dev/null |
@@ -30,11 +44,11 @@ _shstate_options() {
 }
 
 _shstate() {
-	local folder command count current=${COMP_WORDS[COMP_CWORD]} words=
+	local folder command count options current=${COMP_WORDS[COMP_CWORD]} words=
 	_shstate_words
 	COMPREPLY=()
-	case $current in
-	-*) words=$(_shstate_options) ;;
+	case $options$current in
+	yes-*) words=$(_shstate_options) ;;
 	*)
 		case $command:$count in
 		:*) words=$(shstate --help | sed -n 's/^  \([a-z][a-z]*\)  *[a-z].*/\1/p') ;;
@@ -43,7 +57,7 @@ _shstate() {
 			mapfile -t COMPREPLY < <(compgen -c -- "$current")
 			return ;;
 		save:0 | restore:* | create:* | doctor:*) ;;
-		*) words=$(_shstate_names) ;;
+		*) _shstate_names "$current" ;;
 		esac ;;
 	esac
 	[ -z "$words" ] || mapfile -t COMPREPLY < <(compgen -W "$words" -- "$current")
