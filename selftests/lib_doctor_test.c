@@ -143,6 +143,24 @@ TEST_F(lib_doctor, kernel)
 		    "              apt upgrade\n");
 }
 
+/* One that is newer than what DKMS builds for: nothing is advised that DKMS refuses. */
+TEST_F(lib_doctor, newer_kernel)
+{
+	lay("proc/sys/kernel/osrelease", "7.3.99-test\n");
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("ok       kernel: 7.3.99-test\n");
+	lay("proc/sys/kernel/osrelease", "7.4.0-test\n");
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("warning  kernel: Kernel 7.4.0-test is newer than what this shstate is tested on, and DKMS does not build for it: boot one from 6.1 to 7.3, or take a newer shstate.\n"
+		    "              git pull && make install dkms-install\n");
+	unload();
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  kernel: Kernel 7.4.0-test is newer");
+	EXPECT_SAID("problem  module: There is no module for kernel 7.4.0-test: see the kernel, above.\n");
+	EXPECT_SILENT("dkms install");
+	EXPECT_SILENT("linux-headers");
+}
+
 /* Headers are missed only by who has to build. */
 TEST_F(lib_doctor, headers)
 {
@@ -163,7 +181,7 @@ TEST_F(lib_doctor, no_module)
 	take_module_away();
 	EXPECT_DOCTOR(2);
 	EXPECT_SAID("problem  module: No module was built for kernel 6.12.1-test");
-	EXPECT_SAID("\n              cp -r . /usr/src/shstate-0.1 && dkms install shstate/0.1\n");
+	EXPECT_SAID("\n              make dkms-install\n");
 	EXPECT_SAID("problem  loaded: The module is not loaded, for there is none to load.\n");
 	lay("usr/src/shstate-0.1/dkms.conf", "");
 	EXPECT_DOCTOR(2);
@@ -204,6 +222,10 @@ TEST_F(lib_doctor, module_of_no_list)
 	EXPECT_SAID("warning  module: It is /" MODULE ", which modprobe does not know of yet.\n"
 		    "              depmod -a 6.12.1-test\n");
 	take_away(MODULE);
+	lay("lib/modules/6.12.1-test/kernel/drivers/misc/shstate/shstate.ko", "elf");
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("warning  module: It is /lib/modules/6.12.1-test/kernel/drivers/misc/shstate/shstate.ko, which");
+	take_away("lib/modules/6.12.1-test/kernel/drivers/misc/shstate/shstate.ko");
 	EXPECT_DOCTOR(1);
 	EXPECT_SAID("warning  module: It is loaded but not installed, so the next boot will not find it.\n"
 		    "              make install && depmod -a\n");
@@ -263,6 +285,10 @@ TEST_F(lib_doctor, enforced_without_uefi)
 	EXPECT_SAID("problem  signature: The kernel was told to load only modules signed by a key that it knows, and without UEFI none can be enrolled: take module.sig_enforce or lockdown= out of its arguments.\n");
 	EXPECT_SILENT("mokutil");
 	EXPECT_SILENT("grub-mkconfig");
+	EXPECT_SAID("              grep -rIlE 'module.sig_enforce|lockdown=' /boot /etc\n");
+	lay("etc/kernel/cmdline", "module.sig_enforce=1\n");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("              sed -Ei 's/(module.sig_enforce|lockdown)(=\\w+)?//' /etc/kernel/cmdline && kernel-install add 6.12.1-test /boot/vmlinuz-6.12.1-test && reboot\n");
 	lay("etc/default/grub", "GRUB_CMDLINE_LINUX=\"module.sig_enforce=1\"\n");
 	EXPECT_DOCTOR(2);
 	EXPECT_SAID("              sed -Ei 's/(module.sig_enforce|lockdown)(=\\w+)?//' /etc/default/grub && grub-mkconfig -o /boot/grub/grub.cfg && reboot\n");

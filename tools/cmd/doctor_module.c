@@ -2,6 +2,7 @@
 /* Checks of the kernel and the module: there, built, signed, loaded. */
 #include <dirent.h>
 #include <fcntl.h>
+#include <regex.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,13 @@
 #include <unistd.h>
 
 #include "doctor.h"
+#include "tested.h"
 
 #define VERSION_WORDS 64
 
 static struct {
 	char release[128];
+	bool tested;
 	char *module;			/* below the root; NULL: there is none */
 	bool built_in;
 } kernel;
@@ -47,14 +50,47 @@ static void find_release(void)
 	free(text);
 }
 
+static bool is_tested(const char *release)
+{
+	regex_t tested;
+	bool is;
+
+	if (regcomp(&tested, TESTED_KERNELS, REG_EXTENDED | REG_NOSUB))
+		abort();
+	is = regexec(&tested, release, 0, NULL, 0) == 0;
+	regfree(&tested);
+	return is;
+}
+
+/* The last kernel that it is tested on, as "7.3". */
+static void find_last(char *last, size_t size)
+{
+	unsigned int number;
+	char release[16];
+
+	for (number = 0; number < 10000; number++) {
+		snprintf(release, sizeof(release), "%u.%u", number / 100, number % 100);
+		if (is_tested(release))
+			snprintf(last, size, "%s", release);
+	}
+}
+
 void check_kernel(void)
 {
 	unsigned int major = 0, minor = 0;
+	char last[16] = "";
 
 	find_release();
-	if (sscanf(kernel.release, "%u.%u", &major, &minor) == 2 &&
-	    (major > 6 || (major == 6 && minor >= 1)))
+	find_last(last, sizeof(last));
+	kernel.tested = is_tested(kernel.release);
+	if (kernel.tested)
 		found("kernel", FINE, NULL, NULL, "%s", kernel.release);
+	else if (sscanf(kernel.release, "%u.%u", &major, &minor) == 2 &&
+		 (major > 6 || (major == 6 && minor >= 1)))
+		found("kernel", is_module_loaded() ? WARNING : PROBLEM,
+		      compose("git pull && make install dkms-install"), NULL,
+		      "Kernel %s is newer than what this shstate is tested on, and DKMS does not build for it: boot one from 6.1 to %s, or take a newer shstate.",
+		      kernel.release, last);
 	else
 		found("kernel", PROBLEM, compose("%s upgrade", package_tool()), NULL,
 		      "Kernel %s is too old: shstate needs 6.1 or later.", kernel.release);
@@ -104,7 +140,7 @@ static char *listed_in(const char *list)
 static char *unlisted(void)
 {
 	static const char *const places[] = { "updates", "updates/dkms", "updates/kmod", "extra",
-					      "weak-updates", "kernel/fs/shstate" };
+					      "weak-updates", "kernel/drivers/misc/shstate" };
 	static const char *const packed[] = { "", ".xz", ".zst", ".gz" };
 	size_t i, n;
 
@@ -148,7 +184,7 @@ void check_headers(void)
 
 	if (has_headers())
 		found("headers", FINE, NULL, NULL, "lib/modules/%s/build", kernel.release);
-	else if (known || kernel.module || is_module_loaded())
+	else if (known || kernel.module || is_module_loaded() || !kernel.tested)
 		found("headers", FINE, NULL, NULL, "not installed, and not needed but to build");
 	else
 		found("headers", PROBLEM, install_headers(), NULL,
@@ -219,7 +255,10 @@ static void explain_missing(void)
 {
 	char version[VERSION_WORDS], *log;
 
-	if (find_version("var/lib/dkms/shstate", "", version)) {
+	if (!kernel.tested) {
+		found("module", PROBLEM, NULL, NULL,
+		      "There is no module for kernel %s: see the kernel, above.", kernel.release);
+	} else if (find_version("var/lib/dkms/shstate", "", version)) {
 		log = failed_log(version);
 		found("module", PROBLEM, build_again(version), log,
 		      log ? "DKMS could not build shstate %s for kernel %s; its log ends:" :
@@ -230,11 +269,8 @@ static void explain_missing(void)
 		      "The source of shstate %s is in /usr/src, but was not built for kernel %s.",
 		      version, kernel.release);
 	} else {
-		found("module", PROBLEM,
-		      compose("cp -r . /usr/src/shstate-%d.%d && dkms install shstate/%d.%d",
-			      SHS_VERSION_MAJOR, SHS_VERSION_MINOR, SHS_VERSION_MAJOR,
-			      SHS_VERSION_MINOR),
-		      NULL, "No module was built for kernel %s: do so in the folder of the source.",
+		found("module", PROBLEM, compose("make dkms-install"), NULL,
+		      "No module was built for kernel %s: install the package shstate-dkms, or do so in the folder of the source.",
 		      kernel.release);
 	}
 }
@@ -381,12 +417,17 @@ static bool is_enrolled(void)
 	return enrolled;
 }
 
-/* Where the boot loader is another the sentence has to do. */
+#define LESS_ENFORCING "sed -Ei 's/(module.sig_enforce|lockdown)(=\\w+)?//' "
+
+/* Of a boot loader that is not known: where the arguments may stand. */
 static char *boot_without_enforcing(void)
 {
-	if (!is_there("etc/default/grub"))
-		return NULL;
-	return compose("sed -Ei 's/(module.sig_enforce|lockdown)(=\\w+)?//' /etc/default/grub && grub-mkconfig -o /boot/grub/grub.cfg && reboot");
+	if (is_there("etc/default/grub"))
+		return compose(LESS_ENFORCING "/etc/default/grub && grub-mkconfig -o /boot/grub/grub.cfg && reboot");
+	if (is_there("etc/kernel/cmdline"))
+		return compose(LESS_ENFORCING "/etc/kernel/cmdline && kernel-install add %s /boot/vmlinuz-%s && reboot",
+			       kernel.release, kernel.release);
+	return compose("grep -rIlE 'module.sig_enforce|lockdown=' /boot /etc");
 }
 
 void check_signature(void)
