@@ -6,6 +6,10 @@
 #include "command.h"
 
 #include <ftw.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <sys/prctl.h>
 #include <sys/statfs.h>
 
 #define ROOT "/tmp/shstate-doctor"
@@ -370,6 +374,47 @@ TEST_F(lib_doctor, uring)
 	lay("proc/self/status", "Name:\tshstate\nSeccomp:\t2\n");
 	EXPECT_DOCTOR(1);
 	EXPECT_SAID("warning  io_uring: A seccomp filter is on that may block it here");
+	EXPECT_SAID("\n              docker run -it --security-opt seccomp=unconfined -v /dev/shstate:/dev/shstate debian\n");
+}
+
+static int refuse_uring(int error)
+{
+	struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, __NR_io_uring_setup, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { .len = ARRAY_SIZE(filter), .filter = filter };
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		abort();
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program);
+}
+
+/* 0 if the doctor says this where io_uring_setup() fails so. */
+static int is_said_of(int error, const char *text)
+{
+	pid_t child = shs_fork();
+
+	if (!child) {
+		bool filters = access("/proc/sys/kernel/seccomp", F_OK) == 0;
+
+		/* A kernel without filters, as UML, has none to tell of. */
+		if (!refuse_uring(error) != filters)
+			_exit(98);
+		run("doctor");
+		_exit(!strstr(said, filters ? text : "ok       io_uring: available\n"));
+	}
+	return shs_reap(child);
+}
+
+/* What this kernel really says: a filter as of a container, and as of no io_uring. */
+TEST_F(lib_doctor, refused_uring)
+{
+	EXPECT_EQ(0, is_said_of(EPERM, "warning  io_uring: A seccomp filter blocks it here"));
+	EXPECT_EQ(0, is_said_of(ENOSYS, "warning  io_uring: This kernel was built without CONFIG_IO_URING; ioctls do the same, one at a time. Boot one that has it:\n"
+				"              grep -l CONFIG_IO_URING=y /boot/config-*\n"));
 }
 
 /* A full mount, which is a real one at that place. */
@@ -377,6 +422,7 @@ TEST_F(lib_doctor, limits)
 {
 	ASSERT_EQ(0, mount("shstate", ROOT "/dev/shstate", "shstate", 0,
 			   "nr_objects=10,nr_objects_user=10"));
+	lay("proc/self/mounts", "shstate /dev/shstate shstate rw,nr_objects=10,nr_objects_user=10 0 0\n");
 	EXPECT_DOCTOR(0);
 	EXPECT_SAID("ok       limits: 0 of 10 objects in use\n");
 	EXPECT_SAID("ok       interface: level 1\n");
@@ -393,6 +439,41 @@ TEST_F(lib_doctor, limits)
 	}
 	EXPECT_DOCTOR(2);
 	EXPECT_SAID("problem  limits: 10 of 10 objects in use");
+	EXPECT_EQ(0, umount(ROOT "/dev/shstate"));
+}
+
+/* One user's share, by default a quarter, is full before the mount is. */
+TEST_F(lib_doctor, limit_of_user)
+{
+	ASSERT_EQ(0, mount("shstate", ROOT "/dev/shstate", "shstate", 0, "nr_objects=8"));
+	EXPECT_RUN(0, "-d " ROOT "/dev/shstate create one counter");
+	EXPECT_DOCTOR(0);
+	EXPECT_SAID("ok       limits: 1 of 2 objects of user 0 in use\n");
+	EXPECT_RUN(0, "-d " ROOT "/dev/shstate create two counter");
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("ok       limits: 2 of 8 objects in use\n");
+	EXPECT_SAID("problem  limits: 2 of 2 objects of user 0 in use: remove objects or raise the limit.\n"
+		    "              mount -o remount,nr_objects_user=4 /dev/shstate\n");
+	lay("proc/self/mounts", "shstate /dev/shstate shstate rw,nr_objects=8,nr_objects_user=3 0 0\n");
+	EXPECT_DOCTOR(0);
+	EXPECT_SAID("ok       limits: 2 of 3 objects of user 0 in use\n");
+	EXPECT_EQ(0, umount(ROOT "/dev/shstate"));
+}
+
+/* Memory: what the objects have taken fills the mount when it is made that small. */
+TEST_F(lib_doctor, limit_of_size)
+{
+	char line[64];
+
+	ASSERT_EQ(0, mount("shstate", ROOT "/dev/shstate", "shstate", 0, "size=16K,size_user=16K"));
+	for (int i = 0; i < 1000; i++) {
+		snprintf(line, sizeof(line), "-d " ROOT "/dev/shstate create n%d atomic", i);
+		if (run(line))
+			break;
+	}
+	EXPECT_DOCTOR(2);
+	EXPECT_SAID("problem  limits: 16 of 16 KiB in use: remove objects or raise the limit.\n"
+		    "              mount -o remount,size=32K /dev/shstate\n");
 	EXPECT_EQ(0, umount(ROOT "/dev/shstate"));
 }
 
