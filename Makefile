@@ -65,7 +65,7 @@ help:
 	@echo 'make deb         Debian packages, into build/deb'
 	@echo 'make deb-check   install them in copies of small Debian trees, and remove them'
 	@echo 'make check-packages  on whole machines, SUITES="$(SUITES)": install, use, upgrade,'
-	@echo '                 boot another kernel, remove (half an hour)'
+	@echo '                 boot another kernel, remove (3/4 hour each without KVM)'
 	@echo 'make dkms-install  the module by DKMS, on any distribution'
 	@echo 'make in-tree DEST=FOLDER  into a kernel tree: module, Kconfig, document, tests'
 	@echo 'make load        load the module and mount /dev/shstate'
