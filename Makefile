@@ -33,6 +33,7 @@ demo demo-prefork check bench bench-check: wanted += qemu-system-x86
 bench: wanted += gnuplot-nox libboost-dev
 check quick soak mutants: wanted += gcc-multilib
 model: wanted := build-essential
+in-tree in-tree-check: wanted := build-essential flex bison bc liburing-dev
 check model mutants: wanted += spin
 lint: wanted += perl cppcheck shellcheck python3 mandoc zsh fish
 deb: wanted := build-essential pkg-config libsmartcols-dev libjson-c-dev zlib1g-dev liburing-dev libmicrohttpd-dev \
@@ -41,7 +42,7 @@ man install wanted: wanted := build-essential pkg-config libsmartcols-dev libjso
 	liburing-dev python3
 
 .PHONY: all bench/bench module programs man tests packages demo check quick soak model mutants kernels lint \
-	bench bench-check deb deb-check check-docs check-packages dkms-install in-tree demo-prefork install uninstall \
+	bench bench-check deb deb-check check-docs check-packages dkms-install in-tree in-tree-check demo-prefork install uninstall \
 	wanted load unload clean help
 all: module programs
 
@@ -67,7 +68,8 @@ help:
 	@echo 'make check-packages  on whole machines, SUITES="$(SUITES)": install, use, upgrade,'
 	@echo '                 boot another kernel, remove (3/4 hour each without KVM)'
 	@echo 'make dkms-install  the module by DKMS, on any distribution'
-	@echo 'make in-tree DEST=FOLDER  into a kernel tree: module, Kconfig, document, tests'
+	@echo 'make in-tree DEST=FOLDER  into a kernel tree: module, Kconfig, document, tests; built there'
+	@echo 'make in-tree-check  the same with a tree from Debian, twice'
 	@echo 'make load        load the module and mount /dev/shstate'
 	@echo 'make unload      the reverse'
 	@echo 'make clean       remove build/'
@@ -166,8 +168,11 @@ check-packages:
 dkms-install:
 	@packaging/dkms-install
 
-in-tree:
+in-tree: packages
 	@packaging/in-tree "$(DEST)"
+
+in-tree-check: packages
+	@packaging/in-tree-check
 
 # The module is either ours to install or that of DKMS: of two the kernel's tools take one.
 # Their depmod is left out where the kernel is a package.
