@@ -37,7 +37,7 @@ in-tree in-tree-check: wanted := build-essential flex bison bc liburing-dev
 check model mutants: wanted += spin
 lint: wanted += perl cppcheck shellcheck python3 mandoc zsh fish
 deb: wanted := build-essential pkg-config libsmartcols-dev libjson-c-dev zlib1g-dev liburing-dev libmicrohttpd-dev \
-	gcc-multilib python3 debhelper lintian
+	gcc-multilib python3 debhelper dh-dkms lintian
 man install wanted: wanted := build-essential pkg-config libsmartcols-dev libjson-c-dev zlib1g-dev libmicrohttpd-dev \
 	liburing-dev python3
 
