@@ -6,8 +6,9 @@
 # and "# end NAME STATUS", by which the host counts.
 #
 # usage: selftests.sh [PATTERN]
-# With a pattern: test files of that name, and within other files the fixtures,
-# variants and tests of that name. Else /subset says which part of a file to run.
+# With a pattern: test files of that name, and within other files the fixtures, variants
+# and tests of that name. /subset says which part of a file a kernel runs: what it leaves
+# out, no pattern brings back, and where it says what to run, that is run as a whole.
 pattern=${1:-}
 
 # A test may have unmounted or unloaded it.
@@ -19,12 +20,21 @@ ready() {
 	rm -f /dev/shstate/*
 }
 
-# What matches the pattern in the harness's table of fixtures, variants, tests.
-matching() {
-	"$1" -l 2>&1 | tr -s ' ' '\n' | grep -E "$pattern" | sort -u |
+# What matches the pattern in the harness's table of fixtures, variants, tests: the arguments
+# for a file whose subset is as given. The first that fits a test decides.
+matching() { # FILE SUBSET
+	left_out=$(echo "$2" | grep -oE -e '-[FVT] [^ ]+')
+	found=$("$1" -l 2>&1 | tr -s ' ' '\n' | grep -E "$pattern" |
+		grep -vxF "$(echo "$left_out" | cut -d' ' -f2)" | sort -u |
 		while read -r word; do
 			echo "-f $word -v $word -t $word"
-		done
+		done)
+	[ "$found" ] || return 0
+	if echo "$2" | grep -qE -e '-[fvt] '; then
+		echo "$2"
+	else
+		echo "$left_out $found"
+	fi
 }
 
 # What /subset says for this kernel, read once: the shell reads a letter at a time.
@@ -93,7 +103,7 @@ for file in /tests/*; do
 	[ "$arguments" != - ] || continue
 	if [ "$pattern" ] && ! echo "$name" | grep -qE "$pattern"; then
 		[ "$name" = "${name%.sh}" ] || continue
-		arguments=$(matching "$file")
+		arguments=$(matching "$file" "$arguments")
 		[ "$arguments" ] || continue
 	fi
 	# shellcheck disable=SC2086 # words
