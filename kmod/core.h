@@ -329,8 +329,8 @@ struct shs_object {
 	struct shs_death_record death;	/* [l] */
 	u64 serial;			/* unique for the life of the module; its inode number */
 	u64 created_ns;			/* CLOCK_REALTIME */
-	kuid_t uid;			/* whom it is charged to */
-	u64 charged;			/* bytes; guard */
+	kuid_t uid;			/* the owner, who is charged; limit_lock */
+	u64 charged;			/* bytes, names too; limit_lock */
 	struct super_block *sb;
 };
 

@@ -15,10 +15,21 @@
 #define DEFAULT_OBJECTS	65536
 #define DEFAULT_MODE	(S_ISVTX | 0777)
 
+/* The charge goes where the owner goes, and after it nothing fails. */
 static int shs_setattr(struct shs_idmap *idmap, struct dentry *dentry, struct iattr *attr)
 {
+	struct inode *inode = d_inode(dentry);
+	int ret;
+
 	attr->ia_valid &= ~ATTR_SIZE;
-	return simple_setattr(idmap, dentry, attr);
+	ret = setattr_prepare(idmap, dentry, attr);
+	if (!ret && attr->ia_valid & ATTR_UID)
+		ret = shs_object_chown(inode->i_private, attr->ia_uid);
+	if (ret)
+		return ret;
+	setattr_copy(idmap, inode, attr);
+	mark_inode_dirty(inode);
+	return 0;
 }
 
 static const struct inode_operations object_iops = {
@@ -28,7 +39,7 @@ static const struct inode_operations object_iops = {
 static struct inode *new_object_inode(struct super_block *sb, struct shs_idmap *idmap,
 				      struct inode *dir, umode_t mode)
 {
-	struct shs_object *obj = shs_object_new(sb);
+	struct shs_object *obj = shs_object_new(sb, current_fsuid());
 	struct inode *inode;
 
 	if (IS_ERR(obj))

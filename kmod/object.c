@@ -57,17 +57,17 @@ void shs_guard_unlock(struct shs_object *obj, bool shared)
 		up_write(&obj->guard.rwsem);
 }
 
-/* A shell, charged to the caller as one object. */
-struct shs_object *shs_object_new(struct super_block *sb)
+/* A shell, charged to its owner as one object. */
+struct shs_object *shs_object_new(struct super_block *sb, kuid_t uid)
 {
 	struct shs_object *obj;
-	int ret = shs_charge(sb, current_uid(), 1, 0);
+	int ret = shs_charge(sb, uid, 1, 0);
 
 	if (ret)
 		return ERR_PTR(ret);
 	obj = kmem_cache_zalloc(shs_object_cache, GFP_KERNEL_ACCOUNT);
 	if (!obj) {
-		shs_uncharge(sb, current_uid(), 1, 0);
+		shs_uncharge(sb, uid, 1, 0);
 		return ERR_PTR(-ENOMEM);
 	}
 	spin_lock_init(&obj->lock);
@@ -75,7 +75,7 @@ struct shs_object *shs_object_new(struct super_block *sb)
 	INIT_LIST_HEAD(&obj->reads);
 	xa_init_flags(&obj->atts, XA_FLAGS_ALLOC1);
 	obj->serial = atomic64_inc_return(&last_serial);
-	obj->uid = current_uid();
+	obj->uid = uid;
 	obj->sb = sb;
 	return obj;
 }
@@ -101,6 +101,16 @@ size_t shs_private_size(const struct shs_object *obj)
 			  SHS_THREADS_MAX * sizeof(struct shs_thread));
 }
 
+static u64 pages_size(const struct shs_object *obj)
+{
+	return control_pages_size(obj) + shared_pages_size(obj);
+}
+
+static u64 charge_of_value(const struct shs_object *obj)
+{
+	return (obj->paged ? pages_size(obj) : data_size(obj)) + obj->meta_size;
+}
+
 /* Nobody can reach the value any more: gone is set, or the inode is being evicted. */
 static void free_value(struct shs_object *obj)
 {
@@ -113,8 +123,7 @@ static void free_value(struct shs_object *obj)
 	}
 	kvfree(obj->data);
 	kvfree(obj->meta);
-	shs_uncharge(obj->sb, obj->uid, 0, obj->charged);
-	obj->charged = 0;
+	shs_object_uncharge(obj, charge_of_value(obj));
 }
 
 /* With the inode: ends what is left, the value too if a name held it until umount. */
@@ -128,8 +137,8 @@ void shs_object_free(struct shs_object *obj)
 	xa_destroy(&obj->atts);
 	put_pid(obj->death.pid);
 	put_pid(obj->hold.thread);
-	/* names, if the mount goes */
-	shs_uncharge(obj->sb, obj->uid, 1, obj->names * NAME_BYTES);
+	/* the rest: itself, and names, if the mount goes */
+	shs_uncharge(obj->sb, obj->uid, 1, obj->charged);
 	kmem_cache_free(shs_object_cache, obj);
 }
 
@@ -172,7 +181,7 @@ bool shs_object_release(struct shs_object *obj)
 void shs_object_unlink(struct shs_object *obj)
 {
 	drop_count(obj, &obj->names);
-	shs_uncharge(obj->sb, obj->uid, 0, NAME_BYTES);
+	shs_object_uncharge(obj, NAME_BYTES);
 }
 
 int shs_object_link(struct shs_object *obj)
@@ -181,7 +190,7 @@ int shs_object_link(struct shs_object *obj)
 
 	if (!shs_is_ready(obj))
 		return -EINVAL;
-	ret = shs_charge(obj->sb, obj->uid, 0, NAME_BYTES);
+	ret = shs_object_charge(obj, NAME_BYTES);
 	if (ret)
 		return ret;
 	spin_lock(&obj->lock);
@@ -193,7 +202,7 @@ int shs_object_link(struct shs_object *obj)
 		obj->names++;
 	spin_unlock(&obj->lock);
 	if (ret)
-		shs_uncharge(obj->sb, obj->uid, 0, NAME_BYTES);
+		shs_object_uncharge(obj, NAME_BYTES);
 	return ret;
 }
 
@@ -351,6 +360,7 @@ static int prepare(struct shs_object *new, const struct shs_ioc_init *in)
 		new->meta = kvmalloc(in->meta_size, SHS_GFP);
 		if (!new->meta)
 			return -ENOMEM;
+		new->meta_size = in->meta_size;
 		if (copy_from_user(new->meta, u64_to_user_ptr(in->meta), in->meta_size))
 			return -EFAULT;
 	}
@@ -363,7 +373,7 @@ static int prepare(struct shs_object *new, const struct shs_ioc_init *in)
 
 /* 0, or -EALREADY: somebody else did. */
 static int publish(struct shs_object *obj, const struct shs_object *new,
-		   const struct shs_ioc_init *in, u64 charged)
+		   const struct shs_ioc_init *in)
 {
 	int ret = -EALREADY;
 
@@ -378,8 +388,7 @@ static int publish(struct shs_object *obj, const struct shs_object *new,
 		obj->control = new->control;
 		obj->shared = new->shared;
 		obj->meta = new->meta;
-		obj->meta_size = in->meta_size;
-		obj->charged = charged;
+		obj->meta_size = new->meta_size;
 		obj->created_ns = ktime_get_real_ns();
 		guard_init(obj, in->kind);
 		smp_store_release(&obj->kind, in->kind);	/* pairs with shs_is_ready() */
@@ -393,7 +402,6 @@ long shs_init(struct shs_object *obj, void __user *argp)
 {
 	struct shs_ioc_init in;
 	struct shs_object *new;
-	u64 charge;
 	int ret;
 
 	ret = shs_copy_in(&in, sizeof(in), argp);
@@ -410,14 +418,13 @@ long shs_init(struct shs_object *obj, void __user *argp)
 	ret = prepare(new, &in);
 	if (ret)
 		goto free;
-	charge = data_size(new) + in.meta_size;
-	ret = shs_charge(obj->sb, obj->uid, 0, charge);
+	ret = shs_object_charge(obj, charge_of_value(new));
 	if (ret)
 		goto free;
-	ret = publish(obj, new, &in, charge);
+	ret = publish(obj, new, &in);
 	if (!ret)
 		goto free_shell;
-	shs_uncharge(obj->sb, obj->uid, 0, charge);
+	shs_object_uncharge(obj, charge_of_value(new));
 free:
 	kvfree(new->data);
 	kvfree(new->meta);
@@ -427,11 +434,6 @@ free_shell:
 }
 
 /* ---- pages ---- */
-
-static u64 pages_size(const struct shs_object *obj)
-{
-	return control_pages_size(obj) + shared_pages_size(obj);
-}
 
 /* Once so, for good. */
 static bool is_paged(struct shs_object *obj)
@@ -475,7 +477,6 @@ static bool page_in(struct shs_object *obj, void *control, void *shared)
 		move_to_pages(obj, control, shared);
 		kvfree(obj->data);
 		obj->data = NULL;
-		obj->charged += pages_size(obj) - data_size(obj);
 	}
 	shs_guard_unlock(obj, false);
 	return first;
@@ -492,7 +493,7 @@ int shs_object_page_in(struct shs_object *obj)
 
 	if (is_paged(obj))
 		return 0;
-	ret = shs_charge(obj->sb, obj->uid, 0, pages_size(obj));
+	ret = shs_object_charge(obj, pages_size(obj));
 	if (ret)
 		return ret;
 	control = alloc_pages_exact(control_pages_size(obj), SHS_GFP_PAGES);
@@ -501,10 +502,10 @@ int shs_object_page_in(struct shs_object *obj)
 	if (!control || (obj->geo.shared_bytes && !shared))
 		ret = -ENOMEM;
 	if (!ret && page_in(obj, control, shared)) {
-		shs_uncharge(obj->sb, obj->uid, 0, data_size(obj));
+		shs_object_uncharge(obj, data_size(obj));
 		return 0;
 	}
 	free_pages_of(obj, control, shared);
-	shs_uncharge(obj->sb, obj->uid, 0, pages_size(obj));
+	shs_object_uncharge(obj, pages_size(obj));
 	return ret;
 }

@@ -39,6 +39,9 @@ static inline struct shs_sb_info *shs_sbi(const struct super_block *sb)
 /* limits.c */
 int shs_charge(struct super_block *sb, kuid_t uid, u64 objects, u64 bytes);
 void shs_uncharge(struct super_block *sb, kuid_t uid, u64 objects, u64 bytes);
+int shs_object_charge(struct shs_object *obj, u64 bytes);
+void shs_object_uncharge(struct shs_object *obj, u64 bytes);
+int shs_object_chown(struct shs_object *obj, kuid_t uid);
 
 /* main.c */
 extern const struct file_operations shs_object_fops;
@@ -53,7 +56,7 @@ void shs_remove_name(struct inode *inode);
 
 /* object.c */
 extern struct kmem_cache *shs_object_cache;
-struct shs_object *shs_object_new(struct super_block *sb);
+struct shs_object *shs_object_new(struct super_block *sb, kuid_t uid);
 void shs_object_free(struct shs_object *obj);
 int shs_object_open(struct shs_object *obj);
 bool shs_object_release(struct shs_object *obj);

@@ -875,6 +875,69 @@ TEST_F(fs, attachment_is_charged_to_its_user)
 	EXPECT_LE(0, number());
 }
 
+static int value_of(int bytes)
+{
+	return shs_create(SHS_KIND_MUTEX, SHS_TYPE_BYTES, bytes);
+}
+
+/*
+ * chown moves all that an object is charged: itself, its value, pages and names. Where
+ * the new owner has no room for it nothing has changed, times neither.
+ */
+TEST_F(fs, charge_goes_with_the_owner)
+{
+	struct stat before, now;
+	struct statfs empty, end;
+	struct shs_att att;
+	int fd[3], more;
+
+	ASSERT_EQ(0, mount("shstate", SHS_DIR, "shstate", 0,
+			   "nr_objects=9,nr_objects_user=2,size=1m,size_user=256k"));
+	ASSERT_EQ(0, statfs(SHS_DIR, &empty));
+	fd[0] = number();
+	fd[1] = value_of(65536);
+	ASSERT_LE(0, fd[1]);
+	ASSERT_EQ(-EDQUOT, number());
+	ASSERT_EQ(0, shs_link(fd[1], "moved"));
+	ASSERT_EQ(0, shs_attach(&att, fd[1]));
+	EXPECT_EQ(0, fchown(fd[1], SHS_NOBODY, -1));
+	EXPECT_EQ(0, fchown(fd[1], SHS_NOBODY, -1));	/* once is all it counts */
+	ASSERT_EQ(0, mount("shstate", SHS_DIR, "shstate", MS_REMOUNT, "size_user=100k"));
+
+	/* What was the first owner's is free, what is the second's is used. */
+	fd[2] = value_of(65536);
+	ASSERT_LE(0, fd[2]);
+	AS_NOBODY({
+		EXPECT_EQ(-EDQUOT, value_of(65536));
+		EXPECT_LE(0, number());
+		EXPECT_EQ(-EDQUOT, number());
+	});
+	ASSERT_EQ(0, fstat(fd[2], &before));
+	EXPECT_EQ(-1, fchown(fd[2], SHS_NOBODY, SHS_NOBODY));
+	EXPECT_EQ(EDQUOT, errno);
+	ASSERT_EQ(0, fstat(fd[2], &now));
+	EXPECT_EQ(0, memcmp(&before, &now, sizeof(now)));
+	EXPECT_EQ(0, fchown(fd[0], SHS_NOBODY, -1));
+	more = number();
+	EXPECT_LE(0, more);
+
+	/* All of it comes back to whom it is charged now. */
+	EXPECT_EQ(0, unlink(SHS_DIR "/moved"));
+	shs_detach(&att);
+	for (int i = 0; i < 3; i++)
+		close(fd[i]);
+	close(more);
+	ASSERT_EQ(0, statfs(SHS_DIR, &end));
+	EXPECT_EQ(empty.f_bfree, end.f_bfree);
+	EXPECT_EQ(empty.f_ffree, end.f_ffree);
+	AS_NOBODY({
+		EXPECT_LE(0, value_of(65536));
+		EXPECT_LE(0, number());
+	});
+	EXPECT_LE(0, value_of(65536));
+	EXPECT_LE(0, number());
+}
+
 /* Whether a line of the descriptor's fdinfo begins with key and has value in it. */
 static bool fdinfo_has(int fd, const char *key, const char *value)
 {

@@ -325,10 +325,7 @@ static unsigned long long most_of_user(const char *folder, unsigned long long al
 	return most;
 }
 
-/*
- * Of the user with the most. A charge is the maker's also after a chown, and bytes of
- * users the module does not tell: this is what can be seen.
- */
+/* Of the user with the most that have a name. Bytes of users the module does not tell. */
 static void check_user_limit(const char *folder, unsigned long long all)
 {
 	unsigned long long most = most_of_user(folder, all);
