@@ -55,6 +55,17 @@ static void lay(const char *path, const char *text)
 	lay_bytes(path, text, text ? strlen(text) : 0);
 }
 
+/* As systemctl lays it: to where the unit is on that machine, and nothing is on this one. */
+static void lay_link(const char *path)
+{
+	char whole[300];
+
+	lay(path, "");
+	snprintf(whole, sizeof(whole), ROOT "/%s", path);
+	if (unlink(whole) || symlink("/nowhere/dev-shstate.mount", whole))
+		abort();
+}
+
 static void take_away(const char *path)
 {
 	char whole[300];
@@ -346,7 +357,23 @@ TEST_F(lib_doctor, boot)
 	EXPECT_DOCTOR(1);
 	EXPECT_SAID("warning  boot: Neither /etc/fstab nor a unit of systemd mounts it at the next boot.\n"
 		    "              echo 'shstate /dev/shstate shstate defaults,X-mount.mkdir 0 0' >>/etc/fstab\n");
-	lay("etc/systemd/system/dev-shstate.mount", "");
+	lay("usr/lib/systemd/system/dev-shstate.mount", "");
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("warning  boot: dev-shstate.mount is not enabled, so nothing mounts it at the next boot.\n"
+		    "              systemctl enable dev-shstate.mount\n");
+	lay_link("etc/systemd/system/sysinit.target.wants/dev-shstate.mount");
+	EXPECT_DOCTOR(0);
+	EXPECT_SAID("ok       boot: mounted at each boot\n");
+}
+
+/* As "make install" with PREFIX=/usr/local lays it, and as another unit may want it. */
+TEST_F(lib_doctor, boot_from_elsewhere)
+{
+	lay("etc/fstab", "");
+	lay("usr/local/lib/systemd/system/dev-shstate.mount", "");
+	EXPECT_DOCTOR(1);
+	EXPECT_SAID("warning  boot: dev-shstate.mount is not enabled");
+	lay_link("usr/local/lib/systemd/system/counts.service.requires/dev-shstate.mount");
 	EXPECT_DOCTOR(0);
 }
 

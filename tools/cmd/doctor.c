@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <grp.h>
 #include <mntent.h>
 #include <pwd.h>
@@ -25,8 +26,9 @@ static const char help[] =
 	"Look for what keeps shstate from working here: kernel, headers, module, signature,\n"
 	"Secure Boot, mount and its permissions, limits, io_uring. For what is wrong a sentence\n"
 	"and, indented, the command that mends it, to be run as root.\n\n"
-	"  -J, --json       as JSON\n"
-	"      --root DIR   look at /proc, /sys, /lib, /var, /etc and the mount below DIR\n"
+	"  -J, --json       as JSON: a list \"doctor\" of \"check\", \"severity\" (\"ok\", \"warning\",\n"
+	"                   \"problem\"), \"text\" and, where there are any, \"remedy\" and \"log\"\n"
+	"      --root DIR   look at the mount, /proc, /sys, /lib, /usr, /var, /run, /etc below DIR\n"
 	"  -h, --help\n\n"
 	"Exit status: 0 all is well; 1 it works, with warnings; 2 it does not work.\n";
 
@@ -181,45 +183,67 @@ static void check_mount(const char *folder)
 }
 
 /* systemd's name for the unit, of a folder without characters that it would escape. */
-static bool has_mount_unit(const char *folder)
+static char *mount_unit(const char *folder)
 {
-	static const char *const places[] = { "etc", "run", "usr/lib", "lib" };
-	char *name = must_have(strdup(folder + 1)), *path, *at;
-	bool there = false;
-	size_t i;
+	char *name = compose("%s.mount", folder + 1), *at;
 
 	for (at = name; *at; at++) {
 		if (*at == '/')
 			*at = '-';
 	}
-	for (i = 0; i < ARRAY_SIZE(places); i++) {
-		path = compose("%s/systemd/system/%s.mount", places[i], name);
-		there = there || is_there(path);
+	return name;
+}
+
+/* A unit is systemd's by its file, and enabled by a link to it beside what wants it. */
+static bool has_unit(const char *unit, const char *beside)
+{
+	static const char *const places[] = { "etc", "run", "usr/local/lib", "usr/lib", "lib" };
+	bool there = false;
+	char *below, *path;
+	glob_t matches;
+	size_t i;
+
+	for (i = 0; i < ARRAY_SIZE(places) && !there; i++) {
+		below = compose("%s/systemd/system/%s%s", places[i], beside, unit);
+		path = path_below(below);
+		there = glob(path, GLOB_NOSORT, NULL, &matches) == 0;
+		globfree(&matches);
 		free(path);
+		free(below);
 	}
-	free(name);
 	return there;
 }
 
-static void check_boot(const char *folder)
+static bool is_in_fstab(void)
 {
 	char *path = path_below("etc/fstab");
 	FILE *table = setmntent(path, "re");
 	struct mntent *entry;
-	bool there = has_mount_unit(folder);
+	bool there = false;
 
 	free(path);
 	while (table && (entry = getmntent(table)))
 		there = there || strcmp(entry->mnt_type, "shstate") == 0;
 	if (table)
 		endmntent(table);
-	if (there)
+	return there;
+}
+
+static void check_boot(const char *folder)
+{
+	char *unit = mount_unit(folder);
+
+	if (is_in_fstab() || has_unit(unit, "*.wants/") || has_unit(unit, "*.requires/"))
 		found("boot", FINE, NULL, NULL, "mounted at each boot");
+	else if (has_unit(unit, ""))
+		found("boot", WARNING, compose("systemctl enable %s", unit), NULL,
+		      "%s is not enabled, so nothing mounts it at the next boot.", unit);
 	else
 		found("boot", WARNING,
 		      compose("echo 'shstate %s shstate defaults,X-mount.mkdir 0 0' >>/etc/fstab",
 			      folder),
 		      NULL, "Neither /etc/fstab nor a unit of systemd mounts it at the next boot.");
+	free(unit);
 }
 
 static void check_permissions(const char *folder)
