@@ -101,7 +101,7 @@ void shs_describe(struct shs_thread_info *info, const struct shs_object *obj,
 {
 	*info = (struct shs_thread_info) {
 		.mode = w->mode,
-		.flags = SHS_THREAD_WAITS,
+		.flags = SHS_THREAD_WAITS | (w->by_ring ? SHS_THREAD_GOES_ON : 0),
 		.pid = w->att ? pid_vnr(w->att->pid) : w->task ? task_tgid_vnr(w->task) : 0,
 		.tid = pid_vnr(w->thread),
 		.since_ns = w->since_ns + shs_clock_offset(CLOCK_MONOTONIC),

@@ -297,7 +297,8 @@ static_assert(SHS_INIT_FIFO == 1 && SHS_INIT_EPHEMERAL == 16 && SHS_INIT_STRICT 
 	      SHS_INIT_SERIAL == 512 && SHS_INIT_LIVE == 1024 && SHS_INIT_DONE == 2048 &&
 	      SHS_INIT_DETECT == 4096, "flags");
 static_assert(SHS_STATE_UPGRADABLE == 16 && SHS_STATE_LOST == 32 &&
-	      SHS_THREAD_WAITS == 1 && SHS_THREAD_POSSIBLE == 2, "states");
+	      SHS_THREAD_WAITS == 1 && SHS_THREAD_POSSIBLE == 2 &&
+	      SHS_THREAD_GOES_ON == 4, "states");
 
 /* Every request there is, in a form that is served at once. */
 enum request {

@@ -463,6 +463,52 @@ TEST_F(lib_command, certain_deadlock)
 	EXPECT_EQ(1, shs_reap(waiter));		/* told of that */
 }
 
+/* A circle all the same, but each of its threads could still release what it has. */
+TEST_F(lib_command, deadlock_of_those_who_go_on)
+{
+	const char *names[] = { "left", "right" };
+	struct shs_object *object[2];
+	pid_t child[2];
+
+	for (int i = 0; i < 2; i++) {
+		EXPECT_RUN(0, i ? "create right mutex --detect" : "create left mutex --detect");
+		object[i] = open_or_die(names[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		child[i] = shs_fork();
+		if (!child[i]) {
+			struct shs_ioc_lock lock = SHS_LOCK(.deadline = SHS_FOREVER);
+			struct shs_att mine, other;
+
+			if (shs_attach(&mine, shs_object_fd(object[i])) || shs_lock(&mine))
+				_exit(1);
+			shs_say(&self->ready);
+			shs_hear(&self->go);
+			if (shs_attach(&other, shs_object_fd(object[!i])) ||
+			    shs_arm(other.fd, SHS_IOC_LOCK, &lock))
+				_exit(2);
+			for (;;)
+				pause();
+		}
+		shs_hear(&self->ready);
+	}
+	shs_say(&self->go);
+	shs_say(&self->go);
+	for (int i = 0; i < 2; i++)
+		SHS_AWAIT(shs_object_fd(object[i]), info.waiters == 1);
+	EXPECT_RUN(1, "deadlocks");
+	EXPECT_EQ(0, strncmp(said, "Possible deadlock 1:\n", 21)) TH_LOG("%s", said);
+	expect_edge(_metadata, child[0], "right", child[1]);
+	EXPECT_RUN(0, "show --holders left");
+	EXPECT_SAID(", and goes on meanwhile\n");
+	EXPECT_RUN(0, "show --holders -J left");
+	drop_blanks();
+	EXPECT_SAID("\"goes-on\":true");
+	EXPECT_SAID("\"goes-on\":false");
+	for (int i = 0; i < 2; i++)
+		EXPECT_EQ(-SIGKILL, shs_kill(child[i]));
+}
+
 /* Readers of whom the kernel does not know the thread: the process stands for it. */
 TEST_F(lib_command, deadlock_of_readers)
 {

@@ -10,8 +10,9 @@
  * An edge leads from a thread that waits to one that holds in a mode that excludes what
  * it wants, or what somebody before it in the queue wants; where it is not known which
  * thread of a process holds, to all of them that wait. What the kernel is not sure of
- * makes a deadlock a possible one, and so does an object that was made without --detect:
- * there the holder is the thread that took it, and another may be going to release it.
+ * makes a deadlock a possible one, and so do a thread that goes on while it waits and an
+ * object that was made without --detect: there the holder is the thread that took it,
+ * and another may be going to release it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -25,9 +26,10 @@
 static const char help[] =
 	"Usage: shstate deadlocks [OPTION]... [FOLDER]\n"
 	"Find threads that wait for each other in a circle, over the objects with a name in\n"
-	"FOLDER. One is called possible where another thread of the same process could still\n"
-	"release an object: it was made without --detect, or it is not sure which thread of\n"
-	"the process holds it.\n\n"
+	"FOLDER. One is called possible where an object could still be released: it was made\n"
+	"without --detect, it is not sure which thread of the process holds it, it is a semaphore,\n"
+	"or a thread goes on while it waits, by io_uring or armed. A wait with a deadline counts\n"
+	"as any other, though it ends.\n\n"
 	"  -J, --json   as JSON: a line for each thread\n"
 	"  -h, --help\n\n"
 	"Exit status: 0 there are none; 1 there are some; 2 trouble.\n";
@@ -304,9 +306,11 @@ static bool find(struct node *start)
 
 static bool is_certain(const struct node *waiter, const struct shs_thread_info *holder)
 {
+	const struct shs_thread_info *thread = thread_of(waiter);
+
 	return waiter->place->info.flags & SHS_INIT_DETECT && is_known(holder) &&
-	       !(holder->flags & SHS_THREAD_POSSIBLE) &&
-	       holder->since_ns && thread_of(waiter)->since_ns;
+	       !(holder->flags & SHS_THREAD_POSSIBLE) && !(thread->flags & SHS_THREAD_GOES_ON) &&
+	       holder->since_ns && thread->since_ns;
 }
 
 static char *since(uint64_t ns)

@@ -64,6 +64,7 @@ struct json_object *describe_threads(const struct shs_thread_info *threads, int 
 			      threads[i].flags & SHS_THREAD_WAITS ? "waiter" : "holder");
 		json_put_text(entry, "mode", mode_word(threads[i].mode));
 		json_put_bool(entry, "certain", !(threads[i].flags & SHS_THREAD_POSSIBLE));
+		json_put_bool(entry, "goes-on", threads[i].flags & SHS_THREAD_GOES_ON);
 		json_put_number(entry, "pid", threads[i].pid);
 		if (threads[i].tid)
 			json_put_number(entry, "tid", threads[i].tid);

@@ -201,7 +201,8 @@ static void show_thread(const struct shs_thread_info *thread)
 		printf(", for %s", span);
 		free(span);
 	}
-	puts(thread->flags & SHS_THREAD_POSSIBLE ? ", or another thread of it" : "");
+	puts(thread->flags & SHS_THREAD_POSSIBLE ? ", or another thread of it" :
+	     thread->flags & SHS_THREAD_GOES_ON ? ", and goes on meanwhile" : "");
 }
 
 static void show_threads(const struct shs_thread_info *threads, int count)

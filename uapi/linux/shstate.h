@@ -767,6 +767,7 @@ struct shs_thread_info {
 
 #define SHS_THREAD_WAITS	(1U << 0)	/* else holds */
 #define SHS_THREAD_POSSIBLE	(1U << 1)	/* perhaps another thread of the process holds */
+#define SHS_THREAD_GOES_ON	(1U << 2)	/* its wait is armed, or by io_uring */
 
 #define SHS_THREAD_INFO_MAX	4096
 
