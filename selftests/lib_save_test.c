@@ -107,8 +107,33 @@ TEST_F(lib_save, once)
 	EXPECT_STREQ("\n", said);
 	EXPECT_RUN(0, "rm port");
 	EXPECT_RUN(0, "create port once:u16 --done --init 1");
+	EXPECT_RUN(0, "rm plain");
 	EXPECT_RUN(2, "restore " FILE_);
 	EXPECT_SAID("port: has another value already, and for good");
+	EXPECT_RUN(2, "get plain");		/* nothing was changed */
+	EXPECT_RUN(2, "restore --check " FILE_);
+}
+
+/* Each is its owner's, so it is his limit that it counts against, not root's. */
+TEST_F(lib_save, charged_to_owners)
+{
+	char name[16], line[64];
+
+	ASSERT_EQ(0, mount("shstate", SHS_DIR, "shstate", 0, "nr_objects=8,nr_objects_user=2"));
+	for (int i = 0; i < 4; i++) {
+		snprintf(name, sizeof(name), SHS_DIR "/n%d", i);
+		snprintf(line, sizeof(line), "create n%d atomic", i);
+		EXPECT_RUN(0, line);
+		EXPECT_EQ(0, chown(name, SHS_NOBODY - i, -1));
+	}
+	EXPECT_RUN(0, "save " FILE_);
+	EXPECT_RUN(0, "rm n0 n1 n2 n3");
+	EXPECT_RUN(0, "restore " FILE_);
+	EXPECT_RUN(0, "rm n0 n1");
+	EXPECT_EQ(0, chown(SHS_DIR "/n2", SHS_NOBODY, -1));
+	EXPECT_EQ(0, chown(SHS_DIR "/n3", SHS_NOBODY, -1));
+	EXPECT_RUN(2, "restore " FILE_);
+	EXPECT_SAID("nr_objects_user");
 }
 
 /* Names of one object are names of one again; owners come back. */

@@ -159,7 +159,7 @@ static void explain_path(const char *name, const char *path, const char *folder,
 		explain_full(name, folder);
 		break;
 	case EDQUOT:
-		complain("%s: your share of %s is used up: remove objects of yours, or have nr_objects_user= or size_user= of the mount raised",
+		complain("%s: a user's share of %s is used up, yours or the owner's: remove objects, or have nr_objects_user= or size_user= of the mount raised",
 			 name, folder);
 		break;
 	case ENOTTY:

@@ -18,11 +18,12 @@ static const char help[] =
 	"kind, type and count, the value is set, under its lock, and permissions and owner; its\n"
 	"policies and metadata stay, and what a semaphore or barrier counts. Nobody holds a lock\n"
 	"because of it. Other objects stay.\n\n"
-	"A file that is damaged or does not fit is refused before anything is changed.\n\n"
+	"A file that is damaged or does not fit is refused before anything is changed. What is\n"
+	"created is charged to its owner, whose limit may refuse it.\n\n"
 	"  -c, --check          only look whether FILE is whole and fits\n"
 	"      --edited         FILE was changed by hand: do not compare its checksum\n"
 	"  -n, --no-wait        fail if one is held\n"
-	"  -w, --wait SECONDS   fail if one is held for longer\n"
+	"  -w, --wait SECONDS   fail if one is held longer; SECONDS are for all of them together\n"
 	"  -h, --help\n";
 
 struct entry {
@@ -349,6 +350,26 @@ static bool look_at(struct entry *entry, const char *name)
 	return false;
 }
 
+/* A once that has another value than the saved one has it for good. */
+static bool has_other_value(const struct entry *entry)
+{
+	struct shs_object *object = entry->object;
+	struct access access = { .deadline = shs_deadline_in(0) };
+	bool other = false;
+	void *bytes;
+
+	if (object->kind != SHS_KIND_ONCE || !entry->value)
+		return false;
+	bytes = must_have(malloc(value_size(object)));
+	if (value_fetch(object, &access, bytes, object->count) >= 0)
+		other = memcmp(bytes, entry->value, value_size(object)) != 0;
+	free(bytes);
+	if (other)
+		complain("%s: has another value already, and for good: remove it with 'shstate rm %s' and restore again",
+			 entry->name, entry->name);
+	return other;
+}
+
 static bool look_at_all(void)
 {
 	struct shs_ioc_abi abi;
@@ -364,6 +385,8 @@ static bool look_at_all(void)
 		for (n = 0; n < json_object_array_length(names); n++)
 			good = look_at(&restore.entries[i], json_object_get_string(
 					json_object_array_get_idx(names, n))) && good;
+		if (restore.entries[i].object && has_other_value(&restore.entries[i]))
+			good = false;
 	}
 	return good;
 }
@@ -423,25 +446,6 @@ static int store(struct shs_object *object, const struct entry *entry)
 	if (object->kind == SHS_KIND_ATOMIC || object->kind == SHS_KIND_COUNTER)
 		return store_elements(object, entry);
 	return shs_object_op(object, &op);
-}
-
-/* A once that has another value than the saved one has it for good. */
-static bool has_other_value(struct shs_object *object, const struct entry *entry)
-{
-	struct access access = { .deadline = shs_deadline_in(0) };
-	bool other = false;
-	void *bytes;
-
-	if (object->kind != SHS_KIND_ONCE || !entry->value)
-		return false;
-	bytes = must_have(malloc(value_size(object)));
-	if (value_fetch(object, &access, bytes, object->count) >= 0)
-		other = memcmp(bytes, entry->value, value_size(object)) != 0;
-	free(bytes);
-	if (other)
-		complain("%s: has another value already, and for good: remove it with 'shstate rm %s' and restore again",
-			 entry->name, entry->name);
-	return other;
 }
 
 /* The mode last: a change of the owner may take bits away. */
@@ -506,8 +510,8 @@ static int apply(struct entry *entry)
 		ret = make(entry);
 		return ret < 0 ? explain_name(entry->name, ret, TO_CREATE) : SUCCESS;
 	}
-	if (has_other_value(entry->object, entry))
-		return TROUBLE;
+	if (has_other_value(entry))
+		return TROUBLE;		/* since all were looked at */
 	ret = store(entry->object, entry);
 	if (ret >= 0)
 		ret = set_file_facts(entry->object, entry);

@@ -17,7 +17,7 @@ static const char help[] =
 	"nothing. Not saved are what a live counter counts and ephemeral objects.\n\n"
 	"FILE is whole or not there at all: if an object cannot be read, what was there stays.\n\n"
 	"  -n, --no-wait        fail if one is held\n"
-	"  -w, --wait SECONDS   fail if one is held for longer\n"
+	"  -w, --wait SECONDS   fail if one is held longer; SECONDS are for all of them together\n"
 	"  -p, --peek           take no locks: a value may be in the middle of a change\n"
 	"  -h, --help\n";
 
