@@ -176,6 +176,7 @@ TEST_F(lib_watch, json)
 	EXPECT_EQ(0, finish(&watch));
 	EXPECT_RUN(2, "watch nothing");
 	EXPECT_RUN(0, "watch -t 0.05 -i 0.01 n");
+	EXPECT_RUN(0, "watch -t 0.05 -i 1000 n");
 }
 
 /* Who holds and who waits, one a line, in the order of the queue. */
@@ -199,7 +200,7 @@ TEST_F(lib_watch, holders)
 	EXPECT_RUN(0, "show -J --holders m");
 	drop_blanks();
 	EXPECT_SAID("{\"objects\":[{\"name\":\"/dev/shstate/m\",\"kind\":\"mutex\",\"type\":\"i64\",\"count\":1,\"policies\":\"detect\",\"value\":[0],\"state\":\"held\",");
-	snprintf(text, sizeof(text), "{\"is\":\"waiter\",\"mode\":\"exclusive\",\"certain\":true,\"pid\":%d,\"tid\":%d,\"comm\":\"lib_watch_test\",\"count\":1,",
+	snprintf(text, sizeof(text), "{\"is\":\"waiter\",\"mode\":\"exclusive\",\"certain\":true,\"goes-on\":false,\"pid\":%d,\"tid\":%d,\"comm\":\"lib_watch_test\",\"count\":1,",
 		 waiter, waiter);
 	EXPECT_SAID(text);
 	EXPECT_RUN(0, "show -J m");
@@ -316,6 +317,29 @@ TEST_F(lib_watch, trace_json)
 	EXPECT_RUN(2, "trace --all-locks");
 	EXPECT_RUN(2, "trace nothing");
 	EXPECT_RUN(0, "trace -t 0.1");
+}
+
+/* It ends although somebody always gives it more to say. */
+TEST_F(lib_watch, trace_ends)
+{
+	struct shs_object *mutex;
+	struct running trace;
+	pid_t child;
+
+	ASSERT_EQ(0, mount_tracing());
+	EXPECT_RUN(0, "create m mutex");
+	mutex = open_or_die("m");
+	child = shs_fork();
+	while (!child) {
+		if (shs_mutex_lock(mutex) || shs_mutex_unlock(mutex))
+			_exit(1);
+	}
+	trace = start("trace -J --all-locks -t 0.2 m");
+	while (hear_more(&trace, -1) != ENDED)
+		trace.size = 0;
+	close(trace.output);
+	EXPECT_EQ(0, shs_reap(trace.pid));
+	EXPECT_EQ(-SIGKILL, shs_kill(child));
 }
 
 /* Without tracefs it says where to mount it. */

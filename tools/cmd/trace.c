@@ -18,8 +18,9 @@
 static const char help[] =
 	"Usage: shstate trace [OPTION]... [NAME]...\n"
 	"Print who waits for whom, who is let in after how long, who gives back what after how\n"
-	"long, and who died, of these objects or of all; at the end the waits of each. What\n"
-	"contends with nobody needs no call, and is not seen but with --all-locks. Needs root.\n\n"
+	"long, and who died, of these objects or of all; at the end, but with --json, how long each\n"
+	"was waited for by those who got it. What contends with nobody needs no call, and is not\n"
+	"seen but with --all-locks. Needs root.\n\n"
 	"  -a, --all-locks       every lock and unlock of NAME..., each of which is a call meanwhile\n"
 	"  -t, --time SECONDS    end after that time, else when interrupted\n"
 	"  -c, --count LINES     end after so many\n"
@@ -386,17 +387,23 @@ static void sum_up(void)
 	}
 }
 
+/* What happened before the end is told, and nothing that comes after it. */
 static int run(void)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	struct trace_line line;
+	bool is_over = false;
 	int ret = 0;
 
 	while (!interrupted && trace.lines && ret >= 0 && !ferror(stdout)) {
+		if (!is_over && now_ns() >= trace.end_ns) {
+			tracefs_stop();
+			is_over = true;
+		}
 		ret = tracefs_read(&line);
 		if (ret > 0)
 			tell(&line);
-		else if (now_ns() >= trace.end_ns)
+		else if (is_over)
 			break;
 		else
 			nanosleep(&pause, NULL);

@@ -89,6 +89,11 @@ bool tracefs_begin(void)
 	return false;
 }
 
+void tracefs_stop(void)
+{
+	put("tracing_on", "0");
+}
+
 void tracefs_end(void)
 {
 	put("events/shstate/enable", "0");

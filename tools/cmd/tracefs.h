@@ -23,6 +23,8 @@ extern const char *const trace_event_names[TRACE_EVENTS];
 bool tracefs_begin(void);
 /* 1 with a line; 0: none at the moment; -1: trouble. Both complain. */
 int tracefs_read(struct trace_line *line);
+/* No more lines than there are. */
+void tracefs_stop(void);
 void tracefs_end(void);
 
 #endif /* TRACEFS_H */

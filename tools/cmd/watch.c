@@ -216,13 +216,12 @@ static bool look_at_all(struct watched *all, int count)
 
 static void run(struct watched *all, int count)
 {
-	while (look_at_all(all, count) && now_ns() < watch.end_ns) {
-		struct timespec pause = {
-			.tv_sec = watch.interval_ns / SHS_NS_PER_S,
-			.tv_nsec = watch.interval_ns % SHS_NS_PER_S,
-		};
+	uint64_t now, ns;
 
-		nanosleep(&pause, NULL);
+	while (look_at_all(all, count) && (now = now_ns()) < watch.end_ns) {
+		ns = watch.end_ns - now < watch.interval_ns ? watch.end_ns - now :
+		     watch.interval_ns;
+		nanosleep(&(struct timespec){ ns / SHS_NS_PER_S, ns % SHS_NS_PER_S }, NULL);
 	}
 }
 
