@@ -17,9 +17,10 @@ static const char help[] =
 	"  -t, --textfile FOLDER   into shstate.prom in the folder of node_exporter, which reads\n"
 	"                          the format prometheus\n"
 	"  -h, --help\n\n"
-	"A name that the format does not allow gets '_' for what is wrong. What cannot be told in\n"
-	"it is left out with a word, and the exit status is 2. shstate-exporter serves the same by\n"
-	"HTTP: 'systemctl enable --now shstate-exporter.socket'.\n\n"
+	"A name that the format does not allow gets '_' for what is wrong; a unit that is no word,\n"
+	"such as %, is left out, and so is a once that is not done. What else cannot be told is left\n"
+	"out with a word, and the exit status is 2. shstate-exporter serves the same by HTTP:\n"
+	"'systemctl enable --now shstate-exporter.socket'.\n\n"
 	"Example:\n"
 	"  shstate export --textfile /var/lib/prometheus/node-exporter\n";
 
