@@ -359,7 +359,7 @@ TEST_F(lib_doctor, boot)
 		    "              echo 'shstate /dev/shstate shstate defaults,X-mount.mkdir 0 0' >>/etc/fstab\n");
 	lay("usr/lib/systemd/system/dev-shstate.mount", "");
 	EXPECT_DOCTOR(1);
-	EXPECT_SAID("warning  boot: dev-shstate.mount is not enabled, so nothing mounts it at the next boot.\n"
+	EXPECT_SAID("warning  boot: dev-shstate.mount is not enabled: at the next boot it is mounted only if another unit wants it.\n"
 		    "              systemctl enable dev-shstate.mount\n");
 	lay_link("etc/systemd/system/sysinit.target.wants/dev-shstate.mount");
 	EXPECT_DOCTOR(0);

@@ -119,16 +119,20 @@ TEST_F(lib_save, charged_to_owners)
 {
 	char name[16], line[64];
 
-	ASSERT_EQ(0, mount("shstate", SHS_DIR, "shstate", 0, "nr_objects=8,nr_objects_user=2"));
+	ASSERT_EQ(0, mount("shstate", SHS_DIR, "shstate", 0, "nr_objects=9,nr_objects_user=2"));
 	for (int i = 0; i < 4; i++) {
 		snprintf(name, sizeof(name), SHS_DIR "/n%d", i);
 		snprintf(line, sizeof(line), "create n%d atomic", i);
 		EXPECT_RUN(0, line);
 		EXPECT_EQ(0, chown(name, SHS_NOBODY - i, -1));
 	}
+	/* Two of root, the first and the last by name: they leave no room for others'. */
+	EXPECT_RUN(0, "create a atomic");
+	EXPECT_RUN(0, "create z atomic");
 	EXPECT_RUN(0, "save " FILE_);
-	EXPECT_RUN(0, "rm n0 n1 n2 n3");
+	EXPECT_RUN(0, "rm n0 n1 n2 n3 a z");
 	EXPECT_RUN(0, "restore " FILE_);
+	EXPECT_RUN(0, "rm a z");
 	EXPECT_RUN(0, "rm n0 n1");
 	EXPECT_EQ(0, chown(SHS_DIR "/n2", SHS_NOBODY, -1));
 	EXPECT_EQ(0, chown(SHS_DIR "/n3", SHS_NOBODY, -1));

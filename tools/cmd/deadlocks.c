@@ -28,7 +28,7 @@ static const char help[] =
 	"Find threads that wait for each other in a circle, over the objects with a name in\n"
 	"FOLDER. One is called possible where an object could still be released: it was made\n"
 	"without --detect, it is not sure which thread of the process holds it, it is a semaphore,\n"
-	"or a thread goes on while it waits, by io_uring or armed. A wait with a deadline counts\n"
+	"or a thread may go on while it waits, by io_uring or armed. A wait with a deadline counts\n"
 	"as any other, though it ends.\n\n"
 	"  -J, --json   as JSON: a line for each thread\n"
 	"  -h, --help\n\n"

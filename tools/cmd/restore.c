@@ -520,10 +520,26 @@ static int apply(struct entry *entry)
 	return ret < 0 ? explain_use(entry->name, entry->object, ret, "restored") : SUCCESS;
 }
 
+/*
+ * What is created is charged to who restores until it is given to its owner. So his own
+ * come last: they are to find his share used up, if any.
+ */
+static int apply_all(bool own)
+{
+	int status = SUCCESS;
+	size_t i;
+
+	for (i = 0; i < restore.count; i++) {
+		if ((restore.entries[i].uid == geteuid()) == own && apply(&restore.entries[i]))
+			status = TROUBLE;
+	}
+	return status;
+}
+
 static int run(bool check, bool edited)
 {
 	struct json_object *document;
-	size_t size, i;
+	size_t size;
 	char *text = read_text(restore.path, &size);
 	int status = SUCCESS;
 
@@ -534,10 +550,8 @@ static int run(bool check, bool edited)
 	if (!document || !check_document(document, edited) || !read_entries(document) ||
 	    !look_at_all())
 		return TROUBLE;
-	for (i = 0; i < restore.count && !check; i++) {
-		if (apply(&restore.entries[i]))
-			status = TROUBLE;
-	}
+	if (!check && (apply_all(false) | apply_all(true)))
+		status = TROUBLE;
 	json_object_put(document);
 	return status;
 }

@@ -202,7 +202,7 @@ static void show_thread(const struct shs_thread_info *thread)
 		free(span);
 	}
 	puts(thread->flags & SHS_THREAD_POSSIBLE ? ", or another thread of it" :
-	     thread->flags & SHS_THREAD_GOES_ON ? ", and goes on meanwhile" : "");
+	     thread->flags & SHS_THREAD_GOES_ON ? ", and may go on meanwhile" : "");
 }
 
 static void show_threads(const struct shs_thread_info *threads, int count)
