@@ -114,6 +114,35 @@ TEST_F(lib_save, once)
 	EXPECT_RUN(2, "restore --check " FILE_);
 }
 
+/* As a service and a person do after a mount: whoever comes second finds what is there. */
+TEST_F(lib_save, at_once)
+{
+	char line[64];
+
+	for (int i = 0; i < 40; i++) {
+		snprintf(line, sizeof(line), "create n%d atomic --init %d", i, i);
+		EXPECT_RUN(0, line);
+	}
+	EXPECT_RUN(0, "save " FILE_);
+	for (int round = 0; round < 10; round++) {
+		pid_t child[3];
+
+		for (int i = 0; i < 40; i++) {
+			snprintf(line, sizeof(line), SHS_DIR "/n%d", i);
+			EXPECT_EQ(0, unlink(line));
+		}
+		for (int i = 0; i < 3; i++) {
+			child[i] = shs_fork();
+			if (!child[i])
+				_exit(run("restore " FILE_));
+		}
+		for (int i = 0; i < 3; i++)
+			EXPECT_EQ(0, shs_reap(child[i]));
+		EXPECT_RUN(0, "get n39");
+		EXPECT_STREQ("39\n", said);
+	}
+}
+
 /* Each is its owner's, so it is his limit that it counts against, not root's. */
 TEST_F(lib_save, charged_to_owners)
 {

@@ -350,6 +350,17 @@ static bool look_at(struct entry *entry, const char *name)
 	return false;
 }
 
+static bool look_at_names(struct entry *entry)
+{
+	bool good = true;
+	size_t n;
+
+	for (n = 0; n < json_object_array_length(entry->names); n++)
+		good = look_at(entry, json_object_get_string(
+				json_object_array_get_idx(entry->names, n))) && good;
+	return good;
+}
+
 /* A once that has another value than the saved one has it for good. */
 static bool has_other_value(const struct entry *entry)
 {
@@ -374,17 +385,13 @@ static bool look_at_all(void)
 {
 	struct shs_ioc_abi abi;
 	bool good = true;
-	size_t i, n;
+	size_t i;
 	int ret = shs_abi(NULL, &abi);
 
 	if (ret < 0)
 		return explain_folder(usual_folder(), ret) == SUCCESS;
 	for (i = 0; i < restore.count; i++) {
-		struct json_object *names = restore.entries[i].names;
-
-		for (n = 0; n < json_object_array_length(names); n++)
-			good = look_at(&restore.entries[i], json_object_get_string(
-					json_object_array_get_idx(names, n))) && good;
+		good = look_at_names(&restore.entries[i]) && good;
 		if (restore.entries[i].object && has_other_value(&restore.entries[i]))
 			good = false;
 	}
@@ -502,13 +509,20 @@ static int make(struct entry *entry)
 	return ret;
 }
 
+/*
+ * A name that was free may be there by now, as where a service restores the same after a
+ * mount: then it is one of those that were there.
+ */
 static int apply(struct entry *entry)
 {
 	int ret;
 
 	if (!entry->object) {
 		ret = make(entry);
-		return ret < 0 ? explain_name(entry->name, ret, TO_CREATE) : SUCCESS;
+		if (ret == -EEXIST && !look_at_names(entry))
+			return TROUBLE;
+		if (ret != -EEXIST || !entry->object)
+			return ret < 0 ? explain_name(entry->name, ret, TO_CREATE) : SUCCESS;
 	}
 	if (has_other_value(entry))
 		return TROUBLE;		/* since all were looked at */
