@@ -5,6 +5,9 @@
 #include <poll.h>
 
 #define TRACING "/tmp/shstate-tracing"
+static const char *const users[] = {
+	TRACING "/instances/lib_watch_1", TRACING "/instances/lib_watch_2"
+};
 
 FIXTURE(lib_watch) {
 	struct shs_pipe ready, go;
@@ -20,6 +23,8 @@ FIXTURE_SETUP(lib_watch)
 
 FIXTURE_TEARDOWN(lib_watch)
 {
+	for (int i = 0; i < ARRAY_SIZE(users); i++)
+		rmdir(users[i]);
 }
 
 /* A command that goes on: its output is read as it comes. */
@@ -211,15 +216,26 @@ TEST_F(lib_watch, holders)
 }
 
 /*
- * Without the names of tasks: for those the kernel would turn on the tracepoints of its
- * scheduler, and an emulated processor can run into that patch half done.
+ * An emulated processor can run into a patch of the kernel's code half done, or into what
+ * was translated of it before, and then does not get out again. A tracepoint is patched when
+ * its first two users come and when they go: two of our own come before anybody runs it, and
+ * stay. And without the names of tasks, for which the scheduler's would be turned on.
  */
 static int mount_tracing(void)
 {
+	char path[100];
+	int err;
+
 	mkdir(TRACING, 0700);
 	if (mount("tracefs", TRACING, "tracefs", 0, NULL))
 		return -errno;
-	return shs_put_file(TRACING "/options/record-cmd", "0");
+	err = shs_put_file(TRACING "/options/record-cmd", "0");
+	for (int i = 0; i < ARRAY_SIZE(users) && !err; i++) {
+		mkdir(users[i], 0700);
+		snprintf(path, sizeof(path), "%s/events/shstate/enable", users[i]);
+		err = shs_put_file(path, "1");
+	}
+	return err;
 }
 
 static bool is_traced(void)
