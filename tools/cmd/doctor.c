@@ -237,7 +237,8 @@ static void check_boot(const char *folder)
 		found("boot", FINE, NULL, NULL, "mounted at each boot");
 	else if (has_unit(unit, ""))
 		found("boot", WARNING, compose("systemctl enable %s", unit), NULL,
-		      "%s is not enabled: at the next boot it is mounted only if another unit wants it.", unit);
+		      "%s is not enabled: at the next boot it is mounted only if another unit wants it.",
+		      unit);
 	else
 		found("boot", WARNING,
 		      compose("echo 'shstate %s shstate defaults,X-mount.mkdir 0 0' >>/etc/fstab",

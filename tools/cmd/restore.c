@@ -441,13 +441,10 @@ static int store(struct shs_object *object, const struct entry *entry)
 		.deadline = restore.deadline.ns,
 		.clock = restore.deadline.clock,
 	};
-	int ret;
 
-	if (object->kind == SHS_KIND_ONCE) {
-		ret = entry->done && shs_once_state(object) != SHS_ONCE_DONE ?
-		      finish(object, entry) : 0;
-		return ret;
-	}
+	if (object->kind == SHS_KIND_ONCE)
+		return entry->done && shs_once_state(object) != SHS_ONCE_DONE ?
+		       finish(object, entry) : 0;
 	if (!entry->value || has_own_numbers(object->kind))
 		return 0;
 	if (object->kind == SHS_KIND_ATOMIC || object->kind == SHS_KIND_COUNTER)
@@ -521,7 +518,7 @@ static int apply(struct entry *entry)
 		ret = make(entry);
 		if (ret == -EEXIST && !look_at_names(entry))
 			return TROUBLE;
-		if (ret != -EEXIST || !entry->object)
+		if (!entry->object)
 			return ret < 0 ? explain_name(entry->name, ret, TO_CREATE) : SUCCESS;
 	}
 	if (has_other_value(entry))
@@ -535,8 +532,8 @@ static int apply(struct entry *entry)
 }
 
 /*
- * What is created is charged to who restores until it is given to its owner. So his own
- * come last: they are to find his share used up, if any.
+ * What is created is charged to who restores until it is given to its owner. So his own come
+ * last: before them all of his share is there for the others to pass through.
  */
 static int apply_all(bool own)
 {
